@@ -1,0 +1,1 @@
+"""selfheald: a self-hosted daemon that turns failed CI pipelines into verified pull requests."""

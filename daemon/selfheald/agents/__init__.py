@@ -1,0 +1,1 @@
+"""How each kind of coding agent is started and read."""

@@ -1,0 +1,85 @@
+"""One run of a coding agent within a case."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from selfheald.domain.ids import AgentName, AttemptId, CaseId, Sha
+
+
+class AttemptOutcome(StrEnum):
+    """How an attempt ended. Exit codes alone are never believed: ``fixed`` also needs a changed tree."""
+
+    FIXED = "fixed"
+    """The tree changed and passed the guards; CI has the last word."""
+    NO_CHANGE = "no_change"
+    REFUSED = "refused"
+    TIMEOUT = "timeout"
+    CRASHED = "crashed"
+    BLOCKED = "blocked"
+    """A guard on the diff said no."""
+    VERIFY_FAILED = "verify_failed"
+    AGENT_MISSING = "agent_missing"
+    AUTH_ERROR = "auth_error"
+    MODEL_DOWN = "model_down"
+    RATE_LIMITED = "rate_limited"
+    INTERRUPTED = "interrupted"
+    ERROR = "error"
+    """Our own fault."""
+
+    @property
+    def counts(self) -> bool:
+        """Whether it uses up an attempt: not when the agent never had a fair chance."""
+        return self not in _FREE
+
+
+_FREE = frozenset(
+    {
+        AttemptOutcome.AGENT_MISSING,
+        AttemptOutcome.AUTH_ERROR,
+        AttemptOutcome.MODEL_DOWN,
+        AttemptOutcome.RATE_LIMITED,
+        AttemptOutcome.INTERRUPTED,
+        AttemptOutcome.ERROR,
+    },
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What the model's provider says was used, in tokens; cached input is part of ``input_tokens``."""
+
+    model: str = ""
+    input_tokens: int = 0
+    cached_input_tokens: int = 0
+    output_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """An attempt as the store keeps it."""
+
+    id: AttemptId
+    case_id: CaseId
+    number: int
+    """1 for a case's first attempt."""
+    agent: AgentName
+    base: Sha
+    """The commit from which it started."""
+    started_at: datetime
+    finished_at: datetime | None = None
+    outcome: AttemptOutcome | None = None
+    """``None`` while it runs."""
+    commit: Sha | None = None
+    """The commit made from its tree."""
+    summary: str = ""
+    """The agent's one-line summary."""
+    message: str = ""
+    """The agent's final message, bounded."""
+    note: str = ""
+    """What went wrong, for people."""
+    usage: Usage = Usage()
+    cost_micros: int = 0
+    """Millionths of a US dollar; 0 when no price is configured."""
+    folder: str = ""
+    """Where its prompt, transcript and diff are kept, relative to the state folder."""

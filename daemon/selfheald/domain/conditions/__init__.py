@@ -1,0 +1,1 @@
+"""Semaphore's conditions language: ``branch = 'main' AND result = 'failed'``."""

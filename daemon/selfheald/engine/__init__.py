@@ -1,0 +1,1 @@
+"""What acts: sweep, decide, dispatch, heal, push, validate, publish, follow."""

@@ -1,0 +1,1 @@
+"""git: mirrors, work trees, commits, pushes."""

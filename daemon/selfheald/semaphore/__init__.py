@@ -1,0 +1,1 @@
+"""Semaphore: REST, job logs, MCP."""

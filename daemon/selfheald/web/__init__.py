@@ -1,0 +1,1 @@
+"""What the daemon serves: /metrics, /healthz, /readyz."""
