@@ -1,4 +1,4 @@
-"""Whether a pipeline is healed: every guard, rule and limit, asked in order. Pure."""
+"""What can be decided about a pipeline. Values only."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,0 +1,96 @@
+"""Observe, decide, keep the decision: for one pipeline."""
+
+from collections.abc import Callable
+
+import structlog
+
+from selfheald.domain.case import Case, CaseState, NewCase
+from selfheald.domain.decide import decide
+from selfheald.domain.decision import Decision, Heal
+from selfheald.domain.errors import SelfhealdError
+from selfheald.domain.events import CaseMoved, Decided
+from selfheald.domain.observation import Observation, origin_of
+from selfheald.domain.pipeline import Pipeline, RefKind
+from selfheald.domain.policy import Target
+from selfheald.domain.proposal import PullRequest
+from selfheald.ports import Clock, CodeHost, Journal, Listener
+
+log = structlog.get_logger()
+
+
+class Decider:
+    """Decides upon pipelines and opens cases."""
+
+    def __init__(self, *, journal: Journal, code_host: CodeHost, clock: Clock, listener: Listener) -> None:
+        self._journal = journal
+        self._code_host = code_host
+        self._clock = clock
+        self._listener = listener
+        self.on_case: Callable[[], None] = lambda: None
+        """Called when a case was opened, so that nobody has to wait for the next tick."""
+
+    async def observe(self, target: Target, pipeline: Pipeline) -> Observation:
+        """Everything that the decision looks at."""
+        pull_request = await self._pull_request(target, pipeline)
+        origin, now = origin_of(pipeline, pull_request), self._clock.now()
+        history = await self._journal.history(
+            target.project.name,
+            pipeline,
+            repository=target.repository,
+            commit=origin.commit,
+            source_branch=origin.source_branch,
+            limits=target.project.limits,
+            now=now,
+        )
+        return Observation(target=target, pipeline=pipeline, pull_request=pull_request, history=history, now=now)
+
+    async def consider(self, target: Target, pipeline: Pipeline, *, first: bool) -> Decision:
+        """Decide upon a pipeline, keep the decision, open the case."""
+        seen = await self.observe(target, pipeline)
+        decision = decide(seen)
+        new_case = _new_case(seen, decision) if isinstance(decision, Heal) else None
+        name, now = target.project.name, seen.now
+        case = await self._journal.decide(name, pipeline, decision, now=now, new_case=new_case)
+        self._tell(target, pipeline, decision, case=case, first=first)
+        return decision
+
+    async def _pull_request(self, target: Target, pipeline: Pipeline) -> PullRequest | None:
+        if pipeline.ref.kind is not RefKind.PULL_REQUEST or not pipeline.failed:
+            return None
+        try:
+            return await self._code_host.pull_request(target.repository, int(pipeline.ref.name))
+        except SelfhealdError as error:
+            log.warning("pull_request_unreadable", pipeline=pipeline.id, error=error.message)
+            return None
+
+    def _tell(
+        self, target: Target, pipeline: Pipeline, decision: Decision, *, case: Case | None, first: bool
+    ) -> None:
+        project, now = target.project.name, self._clock.now()
+        seconds = (now - pipeline.done_at).total_seconds() if first and pipeline.done_at else None
+        self._listener(Decided(project=project, pipeline=pipeline, decision=decision, detection_seconds=seconds))
+        log.info(
+            "pipeline_decided",
+            project=project,
+            pipeline=pipeline.id,
+            ref=str(pipeline.ref),
+            commit=pipeline.commit,
+            decision=type(decision).__name__.lower(),
+            reason=None if isinstance(decision, Heal) else decision.reason,
+            case=case.id if case else None,
+        )
+        if case:
+            self._listener(CaseMoved(before=None, after=case))
+            self.on_case()
+
+
+def _new_case(seen: Observation, decision: Heal) -> NewCase:
+    return NewCase(
+        project=seen.project.name,
+        repository=seen.target.repository,
+        pipeline=seen.pipeline,
+        commit=seen.origin.commit,
+        source_branch=seen.origin.source_branch,
+        state=CaseState.AWAITING_APPROVAL if decision.approval else CaseState.QUEUED,
+        opened_at=seen.now,
+    )
