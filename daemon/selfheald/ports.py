@@ -16,7 +16,7 @@ from selfheald.domain.history import History
 from selfheald.domain.ids import AgentName, CaseId, PipelineId, ProjectName, Sha, Slug
 from selfheald.domain.pipeline import Pipeline
 from selfheald.domain.policy import Limits
-from selfheald.domain.proposal import PullRequest, TreeChanges, WantedPullRequest
+from selfheald.domain.proposal import FileChange, PullRequest, TreeChanges, WantedPullRequest
 from selfheald.domain.reasons import Reason
 
 # ------------------------------------------------------------------------------------------------------ Semaphore
@@ -55,8 +55,8 @@ class CI(Protocol):
     async def pipeline(self, pipeline_id: PipelineId) -> Pipeline:
         """One pipeline as it is now."""
 
-    async def failure(self, pipeline_id: PipelineId) -> Failure:
-        """One pipeline with its failed jobs and the end of their logs."""
+    async def failure(self, pipeline_id: PipelineId, *, logs: bool = True) -> Failure:
+        """One pipeline with its failed jobs and, unless told otherwise, the end of their logs."""
 
 
 # --------------------------------------------------------------------------------------------------------- GitHub
@@ -124,6 +124,12 @@ class Repositories(Protocol):
         ``ref`` is of the form ``refs/selfheal/cases/7/1``. The same input gives the same commit.
         """
 
+    async def discard(self, path: Path) -> None:
+        """Remove a work tree, whatever was made of it; nothing happens when it is not there."""
+
+    async def changed_files(self, repository: Slug, base: Sha, commit: Sha) -> Sequence[FileChange]:
+        """The paths that differ between two commits of the mirror."""
+
     async def diff(self, repository: Slug, base: Sha, commit: Sha) -> str:
         """The unified diff between two commits of the mirror, bounded."""
 
@@ -156,6 +162,8 @@ class Command:
     """A private, writable HOME, at :attr:`Layout.home`."""
     mounts: tuple[Path, ...] = ()
     """Shown read-only at the same path."""
+    stdin: bytes = b""
+    """All that it reads from standard input, which is never a terminal and always has an end."""
     timeout: timedelta
 
 
@@ -187,7 +195,7 @@ class Sandbox(Protocol):
         """Where the two folders are inside."""
 
     async def run(self, command: Command, on_line: Callable[[bytes], bool | None]) -> Exit:
-        """Run a program, its standard input closed. ``on_line`` gets each line of standard output (bounded in length).
+        """Run a program to its end. ``on_line`` gets each line of standard output (bounded in length).
 
         When ``on_line`` returns ``False`` the program is ended. Cancelling ends it too. Raises
         :class:`NotFoundError` when the program does not exist inside, :class:`TransientError` when the sandbox

@@ -16,7 +16,7 @@ class Swept:
     organization: OrganizationName
     project: ProjectName
     outcome: str
-    """``ok``, ``transient``, ``unauthorized``, ``not_found``, ``refused``."""
+    """``ok``, ``transient``, ``unauthorized``, ``not_found``, ``refused``, ``bug``."""
     seconds: float
     new_pipelines: int = 0
 

@@ -1,7 +1,5 @@
 """Observe, decide, keep the decision: for one pipeline."""
 
-from collections.abc import Callable
-
 import structlog
 
 from selfheald.domain.case import Case, CaseState, NewCase
@@ -26,8 +24,6 @@ class Decider:
         self._code_host = code_host
         self._clock = clock
         self._listener = listener
-        self.on_case: Callable[[], None] = lambda: None
-        """Called when a case was opened, so that nobody has to wait for the next tick."""
 
     async def observe(self, target: Target, pipeline: Pipeline) -> Observation:
         """Everything that the decision looks at."""
@@ -63,9 +59,7 @@ class Decider:
             log.warning("pull_request_unreadable", pipeline=pipeline.id, error=error.message)
             return None
 
-    def _tell(
-        self, target: Target, pipeline: Pipeline, decision: Decision, *, case: Case | None, first: bool
-    ) -> None:
+    def _tell(self, target: Target, pipeline: Pipeline, decision: Decision, *, case: Case | None, first: bool) -> None:
         project, now = target.project.name, self._clock.now()
         seconds = (now - pipeline.done_at).total_seconds() if first and pipeline.done_at else None
         self._listener(Decided(project=project, pipeline=pipeline, decision=decision, detection_seconds=seconds))
@@ -81,7 +75,6 @@ class Decider:
         )
         if case:
             self._listener(CaseMoved(before=None, after=case))
-            self.on_case()
 
 
 def _new_case(seen: Observation, decision: Heal) -> NewCase:

@@ -102,6 +102,12 @@ class Sweeper:
             outcome = _outcome(error)
             self._listener(Trouble(component="sweep"))
             log.warning("project_not_swept", project=target.project.name, outcome=outcome, error=error.message)
+        except Exception:
+            # A bug of ours met by one project must not stop the sweeps of all others.
+            rhythm.errors += 1
+            outcome = "bug"
+            self._listener(Trouble(component="sweep"))
+            log.exception("sweep_crashed", project=target.project.name)
         finally:
             self._put_off(rhythm)
         self._listener(

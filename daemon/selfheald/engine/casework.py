@@ -1,0 +1,180 @@
+"""Takes open cases a step further: push, ask CI, open the pull request, follow it. No step holds a worker."""
+
+import asyncio
+import random
+from collections.abc import Mapping
+from datetime import timedelta
+
+import structlog
+from structlog.contextvars import bound_contextvars
+
+from selfheald.domain.case import Case, CaseState, advance
+from selfheald.domain.errors import NotFoundError, SelfhealdError
+from selfheald.domain.events import CaseMoved, Trouble
+from selfheald.domain.ids import OrganizationName
+from selfheald.domain.policy import Target
+from selfheald.domain.reasons import Reason
+from selfheald.domain.steps import after_error, after_look_at_ci, after_look_at_pull_request, used
+from selfheald.engine.propose import Proposer
+from selfheald.engine.schedule import rung
+from selfheald.engine.targets import Targets
+from selfheald.ports import CI, CaseBook, Clock, CodeHost, Listener, PushOutcome, Repositories
+
+log = structlog.get_logger()
+
+STEPS_AT_ONCE = 8
+"""Cases that are worked on side by side; each waits for the network most of the time."""
+
+WAITING = frozenset({CaseState.PUSHING, CaseState.VALIDATING, CaseState.PUBLISHING, CaseState.PROPOSED})
+
+
+class Casework:
+    """One idempotent step for each state; doing it twice is harmless."""
+
+    def __init__(
+        self,
+        *,
+        targets: Targets,
+        cis: Mapping[OrganizationName, CI],
+        code_host: CodeHost,
+        repositories: Repositories,
+        proposer: Proposer,
+        cases: CaseBook,
+        clock: Clock,
+        listener: Listener,
+        look_again: timedelta,
+    ) -> None:
+        self._targets = targets
+        self._cis = cis
+        self._code_host = code_host
+        self._repositories = repositories
+        self._proposer = proposer
+        self._cases = cases
+        self._clock = clock
+        self._listener = listener
+        self._look_again = look_again
+        self.bell = asyncio.Event()
+        """Rung by the clock, and by whoever moved a case."""
+
+    async def run(self) -> None:
+        """Work on due cases for ever."""
+        while True:
+            await rung(self.bell)
+            await self.work_off()
+
+    async def work_off(self) -> int:
+        """Do all steps that are due, until none is; gives back how many were done."""
+        done = 0
+        while due := await self._due():
+            at_once = asyncio.Semaphore(STEPS_AT_ONCE)
+            results = await asyncio.gather(*(self._guarded(case, target, at_once) for case, target in due))
+            done += len(due)
+            if not any(results):
+                break
+        return done
+
+    async def step(self, case: Case, target: Target) -> Case:
+        """One step; gives back the case as it is then. Errors of the outside are counted on the case."""
+        with bound_contextvars(case=case.id, project=case.project):
+            try:
+                after, note = await self._next(case, target)
+            except SelfhealdError as error:
+                self._listener(Trouble(component="case"))
+                log.warning("step_failed", state=case.state, tries=case.tries + 1, error=error.message)
+                after = after_error(case, error, now=self._clock.now(), jitter=random.random())  # noqa: S311 - jitter
+                note = error.message
+            except Exception as error:
+                # A bug of ours met by one case must not stop the others.
+                self._listener(Trouble(component="case"))
+                log.exception("step_crashed", state=case.state)
+                bug = SelfhealdError(f"a bug in selfheald: {type(error).__name__}")
+                after = after_error(case, bug, now=self._clock.now(), jitter=random.random())  # noqa: S311 - jitter
+                note = bug.message
+            if after is case or not await self._cases.save(case, after, note=note):
+                return case
+            self._tell(case, after)
+            return after
+
+    async def _due(self) -> list[tuple[Case, Target]]:
+        now = self._clock.now()
+        try:
+            cases = await self._cases.cases(open_only=True)
+        except SelfhealdError as error:
+            self._listener(Trouble(component="case"))
+            log.error("cases_unreadable", error=error.message)
+            return []
+        return [
+            (case, target)
+            for case in cases
+            if case.state in WAITING and case.due_at <= now and (target := self._targets.get(case.project))
+        ]
+
+    async def _guarded(self, case: Case, target: Target, at_once: asyncio.Semaphore) -> bool:
+        """A step; whether the case changed."""
+        async with at_once:
+            try:
+                return await self.step(case, target) is not case
+            except SelfhealdError as error:
+                self._listener(Trouble(component="case"))
+                log.error("step_not_saved", case=case.id, error=error.message)
+                return False
+
+    async def _next(self, case: Case, target: Target) -> tuple[Case, str]:
+        match case.state:
+            case CaseState.PUSHING:
+                return await self._push(case)
+            case CaseState.VALIDATING:
+                return await self._validate(case, target)
+            case CaseState.PUBLISHING:
+                return await self._publish(case, target)
+            case _:
+                return await self._follow(case)
+
+    async def _push(self, case: Case) -> tuple[Case, str]:
+        if case.proposal is None:
+            message = f"case {case.id} is to be pushed, but has no commit"
+            raise NotFoundError(message)
+        outcome = await self._repositories.push(case.repository, case.proposal, case.branch, expected=case.pushed)
+        now = self._clock.now()
+        if outcome is PushOutcome.TAKEN:
+            return advance(case, CaseState.WITHDRAWN, now=now, reason=Reason.BRANCH_TAKEN), ""
+        after = advance(case, CaseState.VALIDATING, now=now, pushed=case.proposal, pushed_at=now)
+        return after, f"{case.branch} is at {case.proposal}"
+
+    async def _validate(self, case: Case, target: Target) -> tuple[Case, str]:
+        ci, project = self._cis[target.project.organization], target.project
+        pipelines = await ci.on_branch(target.project_id, case.branch)
+        attempts = await self._cases.attempts(case.id)
+        so_far = used(attempts, case.pushed or case.base)
+        after = after_look_at_ci(
+            case,
+            pipelines,
+            project.validation,
+            so_far,
+            project.limits,
+            now=self._clock.now(),
+            look_again=self._look_again,
+        )
+        return after, f"pipeline {after.proof} passed" if after.proof else ""
+
+    async def _publish(self, case: Case, target: Target) -> tuple[Case, str]:
+        pull_request = await self._proposer.propose(case, target)
+        now = self._clock.now()
+        if pull_request is None:
+            return advance(case, CaseState.SUPERSEDED, now=now, reason=Reason.BRANCH_GREEN), "the branch is gone"
+        after = after_look_at_pull_request(case, pull_request, now=now, look_again=self._look_again)
+        return after, pull_request.url
+
+    async def _follow(self, case: Case) -> tuple[Case, str]:
+        if case.pull_request is None:
+            message = f"case {case.id} is proposed, but has no pull request"
+            raise NotFoundError(message)
+        pull_request = await self._code_host.pull_request(case.repository, case.pull_request)
+        now = self._clock.now()
+        return after_look_at_pull_request(case, pull_request, now=now, look_again=self._look_again), ""
+
+    def _tell(self, before: Case, after: Case) -> None:
+        if before.state is after.state:
+            return
+        self._listener(CaseMoved(before=before, after=after))
+        log.info("case_moved", before=before.state, after=after.state, reason=after.reason, pr=after.pull_request_url)

@@ -1,0 +1,220 @@
+"""Hands queued cases to workers: claims, leases, attempts."""
+
+import asyncio
+import random
+from datetime import timedelta
+
+import structlog
+from structlog.contextvars import bound_contextvars
+
+from selfheald.domain.attempt import Attempt, AttemptOutcome
+from selfheald.domain.case import Case, CaseState, advance, stay
+from selfheald.domain.errors import SelfhealdError
+from selfheald.domain.events import AttemptEnded, CaseMoved, Load, Trouble
+from selfheald.domain.policy import Target
+from selfheald.domain.steps import after_attempt, used
+from selfheald.engine.heal import Healer
+from selfheald.engine.schedule import rung
+from selfheald.engine.targets import Targets
+from selfheald.ports import CaseBook, Clock, Listener
+
+log = structlog.get_logger()
+
+LEASE = timedelta(seconds=60)
+"""How long a claim holds without a sign of life; a third of it passes between two signs."""
+
+
+class Dispatcher:
+    """A pool of workers. Only ``healing`` holds one."""
+
+    def __init__(
+        self,
+        *,
+        healer: Healer,
+        targets: Targets,
+        cases: CaseBook,
+        clock: Clock,
+        listener: Listener,
+        workers: int,
+        owner: str,
+    ) -> None:
+        self._healer = healer
+        self._targets = targets
+        self._cases = cases
+        self._clock = clock
+        self._listener = listener
+        self._workers = workers
+        self._owner = owner
+        self._running: dict[asyncio.Task[None], Case] = {}
+        self._draining = False
+        self.bell = asyncio.Event()
+        """Rung by the clock, and by whoever queued a case."""
+
+    async def run(self) -> None:
+        """Claim and heal for ever; returns after :meth:`drain`."""
+        async with asyncio.TaskGroup() as group:
+            while not self._draining:
+                await rung(self.bell)
+                await self.start_due(group)
+
+    async def start_due(self, group: asyncio.TaskGroup) -> int:
+        """Start attempts on queued cases while workers are free; gives back how many were started."""
+        started = 0
+        try:
+            queued = await self._queued()
+            for case in queued:
+                if self._draining or len(self._running) >= self._workers:
+                    break
+                started += await self._start(case, group)
+        except SelfhealdError as error:
+            self._trouble("dispatch", error)
+            return started
+        self._listener(Load(workers_busy=len(self._running), queue_depth=len(queued) - started))
+        return started
+
+    @property
+    def busy(self) -> bool:
+        """Whether a worker is at work."""
+        return bool(self._running)
+
+    async def drain(self, limit: timedelta) -> None:
+        """Stop claiming; let running attempts finish up to the limit, then stop them (they do not count)."""
+        self._draining = True
+        self.bell.set()
+        if self._running:
+            log.info("draining", attempts=len(self._running), limit_seconds=limit.total_seconds())
+            await asyncio.wait(self._running, timeout=limit.total_seconds())
+        for task in list(self._running):
+            task.cancel()
+
+    async def recover(self) -> None:
+        """Give back cases whose holder is gone: at the start, and whenever a lease is over."""
+        now, running = self._clock.now(), {case.id for case in self._running.values()}
+        for case in await self._cases.cases(open_only=True):
+            if case.state is not CaseState.HEALING or case.id in running:
+                continue
+            if case.lease_owner == self._owner and case.lease_until and case.lease_until > now:
+                continue
+            await self._give_back(case)
+
+    async def _queued(self) -> list[Case]:
+        now = self._clock.now()
+        waiting = [
+            case
+            for case in await self._cases.cases(open_only=True)
+            if case.state is CaseState.QUEUED and case.due_at <= now
+        ]
+        return sorted(waiting, key=lambda case: case.due_at)
+
+    async def _start(self, case: Case, group: asyncio.TaskGroup) -> bool:
+        target = self._targets.get(case.project)
+        if target is None:
+            return False
+        claimed = await self._claim(case)
+        if claimed is None:
+            return False
+        task = group.create_task(self._work(claimed, target), name=f"case {case.id}")
+        self._running[task] = claimed
+        task.add_done_callback(self._freed)
+        return True
+
+    def _freed(self, task: asyncio.Task[None]) -> None:
+        self._running.pop(task, None)
+        self.bell.set()
+
+    async def _claim(self, case: Case) -> Case | None:
+        now = self._clock.now()
+        claimed = advance(
+            case, CaseState.HEALING, now=now, tries=case.tries, lease_owner=self._owner, lease_until=now + LEASE
+        )
+        return claimed if await self._move(case, claimed) else None
+
+    async def _work(self, case: Case, target: Target) -> None:
+        """One attempt, with signs of life beside it; a lost lease (somebody steered) ends it."""
+        with bound_contextvars(case=case.id, project=case.project):
+            try:
+                await self._attempt(case, target)
+            except SelfhealdError as error:
+                self._trouble("heal", error)
+
+    async def _attempt(self, case: Case, target: Target) -> None:
+        work = asyncio.create_task(self._healer.attempt(case, target), name=f"attempt {case.id}")
+        held = case
+        try:
+            while not (await asyncio.wait({work}, timeout=LEASE.total_seconds() / 3))[0]:
+                renewed = await self._renew(held)
+                if renewed is None:
+                    log.info("lease_lost")
+                    return
+                held = renewed
+            await self._settle(held, target, work.result())
+        except asyncio.CancelledError:
+            await asyncio.shield(self._stop(work, held))
+            raise
+        finally:
+            await self._end(work)
+
+    async def _renew(self, held: Case) -> Case | None:
+        """Keep the lease; the held case, renewed or not, or ``None`` when somebody else changed it."""
+        now = self._clock.now()
+        renewed = stay(held, now=now, lease_until=now + LEASE)
+        try:
+            return renewed if await self._cases.save(held, renewed) else None
+        except SelfhealdError as error:
+            self._trouble("lease", error)
+            return held
+
+    async def _stop(self, work: asyncio.Task[Attempt], held: Case) -> None:
+        """The daemon stops: end the attempt, give the case back."""
+        await self._end(work)
+        await self._give_back(held)
+
+    async def _end(self, work: asyncio.Task[Attempt]) -> None:
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+
+    async def _give_back(self, case: Case) -> None:
+        after = advance(case, CaseState.QUEUED, now=self._clock.now(), tries=case.tries)
+        await self._move(case, after, note="interrupted: the attempt does not count")
+
+    async def _settle(self, held: Case, target: Target, attempt: Attempt) -> None:
+        """What the attempt means for the case."""
+        self._listener(AttemptEnded(project=held.project, attempt=attempt))
+        attempts = await self._cases.attempts(held.id)
+        limits, now = target.project.limits, self._clock.now()
+        after = after_attempt(
+            held,
+            attempt,
+            used(attempts, held.base),
+            limits,
+            now=now,
+            jitter=random.random(),  # noqa: S311 - jitter
+        )
+        await self._move(held, after, note=_note(attempt))
+        log.info(
+            "attempt_finished",
+            attempt=attempt.number,
+            agent=attempt.agent,
+            outcome=attempt.outcome,
+            seconds=round((now - attempt.started_at).total_seconds(), 3),
+            input_tokens=attempt.usage.input_tokens,
+            output_tokens=attempt.usage.output_tokens,
+            cost_usd=attempt.cost_micros / 1e6,
+            state=after.state,
+            note=attempt.note[:200],
+        )
+
+    async def _move(self, before: Case, after: Case, note: str = "") -> bool:
+        if not await self._cases.save(before, after, note=note):
+            return False
+        self._listener(CaseMoved(before=before, after=after))
+        return True
+
+    def _trouble(self, component: str, error: SelfhealdError) -> None:
+        self._listener(Trouble(component=component))
+        log.error("trouble", component=component, error=error.message)
+
+
+def _note(attempt: Attempt) -> str:
+    outcome = attempt.outcome or AttemptOutcome.INTERRUPTED
+    return f"attempt {attempt.number}: {outcome}" + (f": {attempt.note[:500]}" if attempt.note else "")

@@ -1,0 +1,173 @@
+"""One attempt: prepare, let the agent work, look at what it left, make a commit of it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+
+import structlog
+
+from selfheald.domain.attempt import Attempt, AttemptOutcome
+from selfheald.domain.case import Case
+from selfheald.domain.errors import SelfhealdError
+from selfheald.domain.events import AttemptPhase
+from selfheald.domain.failure import Failure
+from selfheald.domain.guards import protected_files
+from selfheald.domain.ids import AgentName, OrganizationName, Sha
+from selfheald.domain.policy import Project, Target
+from selfheald.domain.prompt import render_prompt, variables_of
+from selfheald.domain.proposal import TreeChanges
+from selfheald.domain.wording import commit_message, summary_of
+from selfheald.engine.outcome import Ended
+from selfheald.engine.verify import Verifier
+from selfheald.ports import CI, Agent, AgentTask, CaseBook, Clock, Listener, Repositories, WorkTree
+
+log = structlog.get_logger()
+T = TypeVar("T")
+U = TypeVar("U")
+
+
+class Healer:
+    """Makes attempts. What it does can be interrupted at any line: the next attempt starts afresh."""
+
+    def __init__(
+        self,
+        *,
+        cis: Mapping[OrganizationName, CI],
+        repositories: Repositories,
+        agents: Mapping[AgentName, Agent],
+        verifier: Verifier,
+        cases: CaseBook,
+        clock: Clock,
+        listener: Listener,
+        state_dir: Path,
+    ) -> None:
+        self._cis = cis
+        self._repositories = repositories
+        self._agents = agents
+        self._verifier = verifier
+        self._cases = cases
+        self._clock = clock
+        self._listener = listener
+        self._state_dir = state_dir
+
+    async def attempt(self, case: Case, target: Target) -> Attempt:
+        """Make one attempt and write down how it ended; whatever goes wrong is an outcome.
+
+        Cancelling ends it as ``interrupted``, which does not count.
+        """
+        earlier = await self._cases.attempts(case.id)
+        folder = f"attempts/{case.id}-{len(earlier) + 1}"
+        agent, now = target.project.agent, self._clock.now()
+        attempt = await self._cases.start_attempt(case, agent=agent, folder=folder, now=now)
+        ended = Ended(outcome=AttemptOutcome.INTERRUPTED)
+        try:
+            ended = await self._work(case, target, attempt, [*earlier])
+        except SelfhealdError as error:
+            ended = Ended(outcome=AttemptOutcome.ERROR, note=error.message)
+        except Exception as error:
+            # A bug of ours must cost one attempt, not the daemon and every other case with it.
+            log.exception("attempt_crashed", case=case.id, attempt=attempt.number)
+            ended = Ended(outcome=AttemptOutcome.ERROR, note=f"a bug in selfheald: {type(error).__name__}")
+        finally:
+            attempt = self._finished(attempt, ended)
+            await asyncio.shield(self._cases.finish_attempt(attempt))
+        return attempt
+
+    def _finished(self, attempt: Attempt, ended: Ended) -> Attempt:
+        return replace(
+            attempt,
+            finished_at=self._clock.now(),
+            outcome=ended.outcome,
+            summary=ended.summary,
+            message=ended.message,
+            note=ended.note,
+            usage=ended.usage,
+            cost_micros=self._agents[attempt.agent].cost_micros(ended.usage),
+            commit=ended.commit,
+        )
+
+    async def _work(self, case: Case, target: Target, attempt: Attempt, earlier: list[Attempt]) -> Ended:
+        folder = self._state_dir / attempt.folder
+        try:
+            tree, failure = await self._timed(attempt, "prepare", self._prepare(case, target, folder / "tree"))
+            task = _task(target.project, failure, attempt, earlier, tree=tree, folder=folder)
+            agent = self._agents[attempt.agent]
+            report = await self._timed(attempt, "agent", agent.run(task, _progress(case)))
+            ended = Ended(outcome=report.outcome, message=report.message, note=report.note, usage=report.usage)
+            if report.outcome is not AttemptOutcome.FIXED:
+                return ended
+            changes = await self._timed(attempt, "snapshot", self._repositories.changes(tree))
+            return await self._judge(target.project, attempt, tree, ended, changes, failure)
+        finally:
+            await asyncio.shield(self._repositories.discard(folder / "tree"))
+
+    async def _prepare(self, case: Case, target: Target, path: Path) -> tuple[WorkTree, Failure]:
+        """The work tree and what failed, side by side."""
+        ci = self._cis[target.project.organization]
+        return await _both(
+            self._repositories.checkout(case.repository, case.base, path),
+            ci.failure(case.failed_pipeline),
+        )
+
+    async def _judge(
+        self, project: Project, attempt: Attempt, tree: WorkTree, ended: Ended, changes: TreeChanges, failure: Failure
+    ) -> Ended:
+        """What the agent's word is worth: did the tree change, do the guards let it pass, do the checks pass?"""
+        if not changes.files:
+            return replace(ended, outcome=AttemptOutcome.NO_CHANGE, note="\n".join(changes.left_out))
+        if protected := protected_files(changes, project.protected_paths):
+            note = f"touches protected paths: {', '.join(protected)}"
+            return replace(ended, outcome=AttemptOutcome.BLOCKED, note=note)
+        if project.verify:
+            problem = await self._timed(attempt, "verify", self._verifier.check(project.verify, tree))
+            if problem:
+                return replace(ended, outcome=AttemptOutcome.VERIFY_FAILED, note=problem)
+            changes = replace(await self._repositories.changes(tree), summary=changes.summary)
+        summary = summary_of(changes.summary, failure.job_names)
+        commit = await self._commit(attempt, tree, changes, summary)
+        return replace(ended, summary=summary, commit=commit, note="\n".join(changes.left_out))
+
+    async def _commit(self, attempt: Attempt, tree: WorkTree, changes: TreeChanges, summary: str) -> Sha:
+        message = commit_message(summary=summary, case_id=attempt.case_id, attempt=attempt.number, agent=attempt.agent)
+        ref = f"refs/selfheal/cases/{attempt.case_id}/{attempt.number}"
+        commit = await self._repositories.commit(tree, changes, message=message, ref=ref, at=attempt.started_at)
+        diff = await self._repositories.diff(tree.repository, tree.commit, commit)
+        await asyncio.to_thread((self._state_dir / attempt.folder / "fix.diff").write_text, diff)
+        return commit
+
+    async def _timed(self, attempt: Attempt, phase: str, work: Awaitable[T]) -> T:
+        started = self._clock.monotonic()
+        try:
+            return await work
+        finally:
+            seconds = self._clock.monotonic() - started
+            self._listener(AttemptPhase(agent=attempt.agent, phase=phase, seconds=seconds))
+
+
+def _task(
+    project: Project, failure: Failure, attempt: Attempt, earlier: list[Attempt], *, tree: WorkTree, folder: Path
+) -> AgentTask:
+    variables = variables_of(failure, project=project.name, repository=tree.repository, attempt=attempt.number)
+    told = [f"Attempt {one.number}: {one.outcome}. {one.summary} {one.note}".strip() for one in earlier if one.outcome]
+    prompt = render_prompt(project.prompt, variables, failure, told)
+    return AgentTask(prompt=prompt, variables=variables, tree=tree.path, folder=folder)
+
+
+def _progress(case: Case) -> Callable[[str], None]:
+    def tell(line: str) -> None:
+        log.info("agent_progress", case=case.id, line=line[:200])
+
+    return tell
+
+
+async def _both(one: Awaitable[T], other: Awaitable[U]) -> tuple[T, U]:
+    """Wait for two things at once; when one fails the other is cancelled and its end awaited."""
+    first, second = asyncio.ensure_future(one), asyncio.ensure_future(other)
+    try:
+        return await first, await second
+    finally:
+        for task in (first, second):
+            task.cancel()
+        await asyncio.gather(first, second, return_exceptions=True)

@@ -1,0 +1,82 @@
+"""Says in a pull request what failed, what changed, and what proves it."""
+
+from collections.abc import Mapping
+
+import structlog
+
+from selfheald.domain.case import Case
+from selfheald.domain.errors import SelfhealdError
+from selfheald.domain.failure import FailedJob
+from selfheald.domain.ids import OrganizationName
+from selfheald.domain.policy import Target
+from selfheald.domain.proposal import PullRequest, WantedPullRequest
+from selfheald.domain.wording import Story, marker, pull_request_body, pull_request_title
+from selfheald.ports import CI, CaseBook, CodeHost, Repositories
+
+log = structlog.get_logger()
+
+
+class Proposer:
+    """Ensures the pull request of a case whose commit passed CI."""
+
+    def __init__(
+        self,
+        *,
+        cis: Mapping[OrganizationName, CI],
+        code_host: CodeHost,
+        repositories: Repositories,
+        cases: CaseBook,
+        organization_urls: Mapping[OrganizationName, str],
+    ) -> None:
+        self._cis = cis
+        self._code_host = code_host
+        self._repositories = repositories
+        self._cases = cases
+        self._organization_urls = organization_urls
+
+    async def propose(self, case: Case, target: Target) -> PullRequest | None:
+        """The pull request, made or found; ``None`` when the branch that failed is gone."""
+        base = await self._base(case, target)
+        if base is None:
+            return None
+        policy = target.project.pull_request
+        return await self._code_host.ensure_pull_request(
+            WantedPullRequest(
+                repository=case.repository,
+                head_branch=case.branch,
+                base_branch=base,
+                title=pull_request_title(policy.title, case.summary),
+                body=pull_request_body(await self._story(case, target)),
+                marker=marker(case.id),
+                labels=policy.labels,
+                reviewers=policy.reviewers,
+                draft=policy.draft,
+            ),
+        )
+
+    async def _base(self, case: Case, target: Target) -> str | None:
+        wanted = target.project.pull_request.base
+        if wanted == "source" and case.source_branch:
+            head = await self._code_host.branch_head(case.repository, case.source_branch)
+            return case.source_branch if head else None
+        if wanted in ("source", "default"):
+            return await self._code_host.default_branch(case.repository)
+        return wanted
+
+    async def _story(self, case: Case, target: Target) -> Story:
+        commit = case.pushed or case.commit
+        return Story(
+            case=case,
+            jobs=await self._jobs(case, target),
+            files=await self._repositories.changed_files(case.repository, case.commit, commit),
+            attempts=tuple(await self._cases.attempts(case.id)),
+            organization_url=self._organization_urls[target.project.organization],
+        )
+
+    async def _jobs(self, case: Case, target: Target) -> tuple[FailedJob, ...]:
+        """The jobs that failed at first; a pull request without them is better than none."""
+        try:
+            return (await self._cis[target.project.organization].failure(case.pipeline.id, logs=False)).jobs
+        except SelfhealdError as error:
+            log.warning("failed_jobs_unreadable", pipeline=case.pipeline.id, error=error.message)
+            return ()
