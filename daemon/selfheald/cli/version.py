@@ -2,10 +2,10 @@
 
 import click
 
-from selfheald import VERSION
+from selfheald import __version__
 
 
 @click.command()
 def version() -> None:
     """Print the version."""
-    click.echo(f"selfheald {VERSION}")
+    click.echo(f"selfheald {__version__}")
