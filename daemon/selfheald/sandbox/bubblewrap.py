@@ -1,0 +1,149 @@
+"""bubblewrap: Linux namespaces around a program, by the ``bwrap`` program."""
+
+import asyncio
+import contextlib
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+from selfheald.domain.errors import NotFoundError, TransientError
+from selfheald.ports import Command, Exit, Layout, Probe
+from selfheald.sandbox import view
+from selfheald.sandbox.mounts import check_mounts
+from selfheald.sandbox.namespace import Namespace
+from selfheald.sandbox.process import OnLine, Start, in_memory, limited, run
+
+NEEDED = (0, 8)
+"""The first version with ``--disable-userns``."""
+
+PROBE_TIMEOUT = timedelta(seconds=20)
+"""A probe takes some milliseconds; a busy machine may take longer."""
+
+SIGNAL_BASE = 128
+SIGNALS = frozenset({3, 4, 6, 7, 8, 9, 11, 13, 15, 24, 25, 31})
+"""bubblewrap reports a program that signal n ended as exit code 128+n. Only these, which end a program by default, are
+read so: some programs use other codes above 128 for their own ends."""
+
+NO_PROGRAM = re.compile(
+    r"^bwrap: execvp .*: (?:No such file or directory|Permission denied|Not a directory)", re.MULTILINE
+)
+
+MISSING = "bubblewrap is not installed: install the Debian package bubblewrap (0.8 or newer)"
+
+
+class Bubblewrap:
+    """The sandbox that shows a program nothing but a read-only system, its work tree and a private home.
+
+    ``forbidden`` are folders of which no part may be mounted: the state folder.
+    """
+
+    def __init__(self, *, forbidden: Sequence[Path] = (), program: str = "bwrap") -> None:
+        self._forbidden = tuple(forbidden)
+        self._program = program
+
+    def layout(self, tree: Path, home: Path) -> Layout:  # noqa: ARG002 - the same for all
+        """Give the fixed places inside."""
+        return Layout(tree=view.TREE, home=view.HOME)
+
+    async def run(self, command: Command, on_line: OnLine) -> Exit:
+        """Run a program inside; see :class:`selfheald.ports.Sandbox`. Raises ConfigError for a mount too far."""
+        check_mounts(command.mounts, self._forbidden)
+        with contextlib.ExitStack() as files, Namespace() as namespace:
+            passwd, group = (_handed(files, content) for content in (view.PASSWD, view.GROUP))
+            arguments = (
+                *view.ISOLATION,
+                *view.system(),
+                *view.users(passwd, group),
+                *view.scratch(),
+                *view.shared(command.tree, command.home, command.mounts),
+                *view.environment(command.env),
+                *("--remount-ro", "/"),
+                *namespace.arguments,
+            )
+            # Not in the command line, which everybody may read: the environment holds a key.
+            described = _handed(files, b"".join(part.encode() + b"\0" for part in arguments))
+            start = Start(
+                argv=limited([self._found(), "--args", str(described), "--", *command.argv]),
+                env={},
+                cwd=None,
+                stdin=command.stdin,
+                fds=(described, passwd, group, *namespace.fds),
+            )
+            ended = await run(start, namespace, on_line, command.timeout)
+            return _judged(command, ended, ran=namespace.program_ran())
+
+    async def probe(self) -> Probe:
+        """Run a program inside, and say what is missing."""
+        try:
+            version = await _version(self._found())
+            if version < NEEDED:
+                return Probe(ok=False, found=f"bubblewrap {_dotted(version)} is too old: 0.8 or newer is needed")
+            await self._try()
+        except TransientError as error:
+            return Probe(ok=False, found=f"{error.message}{advice(error.message)}")
+        return Probe(ok=True, found=f"bubblewrap {_dotted(version)}")
+
+    async def _try(self) -> None:
+        with tempfile.TemporaryDirectory(prefix="selfheald-probe-") as folder:
+            tree, home = Path(folder) / "tree", Path(folder) / "home"
+            tree.mkdir()
+            home.mkdir()
+            ended = await self.run(Command(argv=("true",), tree=tree, home=home, timeout=PROBE_TIMEOUT), lambda _: None)
+        if ended.code != 0:
+            raise TransientError(f"running a program in the sandbox ended with {ended.code}: {ended.stderr.strip()}")
+
+    def _found(self) -> str:
+        found = shutil.which(self._program)
+        if found is None:
+            raise TransientError(MISSING)
+        return found
+
+
+def advice(trouble: str) -> str:
+    """How to mend what bubblewrap complains about; empty when there is nothing to add. Pure."""
+    if re.search(r"new namespace|uid map|user namespace|unshare", trouble):
+        return (
+            ". User namespaces are refused here: set sysctl kernel.unprivileged_userns_clone=1 (Debian) or "
+            "kernel.apparmor_restrict_unprivileged_userns=0 (Ubuntu), and user.max_user_namespaces above 0; "
+            "in a container, allow the unshare, mount and pivot_root system calls in its seccomp and AppArmor profiles"
+        )
+    if "mount proc" in trouble:
+        return ". A container hides parts of /proc: start it with an unmasked /proc (procMount: Unmasked)"
+    return ""
+
+
+def _handed(files: contextlib.ExitStack, content: bytes) -> int:
+    fd = in_memory("sandbox", content)
+    files.callback(os.close, fd)
+    return fd
+
+
+def _judged(command: Command, ended: Exit, *, ran: bool) -> Exit:
+    if ran and ended.code is not None and ended.code - SIGNAL_BASE in SIGNALS:
+        return replace(ended, code=SIGNAL_BASE - ended.code)
+    if ran or ended.code is None or ended.code < 0:
+        return ended
+    if NO_PROGRAM.search(ended.stderr):
+        raise NotFoundError(f"starting {command.argv[0]} in the sandbox: there is no such program inside")
+    raise TransientError(f"starting the sandbox: {ended.stderr.strip() or f'bubblewrap ended with {ended.code}'}")
+
+
+async def _version(program: str) -> tuple[int, ...]:
+    asked = [program, "--version"]
+    try:
+        said = await asyncio.to_thread(
+            subprocess.run, asked, capture_output=True, text=True, check=False, timeout=PROBE_TIMEOUT.total_seconds()
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise TransientError(f"asking {program} for its version: {error}") from error
+    return tuple(int(part) for part in re.findall(r"\d+", said.stdout)[:3])
+
+
+def _dotted(version: tuple[int, ...]) -> str:
+    return ".".join(map(str, version)) or "of unknown version"

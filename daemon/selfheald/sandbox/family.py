@@ -1,0 +1,110 @@
+"""All processes that a program has started, found by walking /proc.
+
+A process belongs to the family when it descends from the program, is in its session, or carries the mark in the
+environment with which it was started. One that leaves the session, loses its parent *and* clears its environment is not
+found: only a pid namespace holds such a one.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from selfheald.sandbox.process import END_SECONDS, died
+
+MARK = "SELFHEALD_RUN"
+"""The environment variable that marks a program and what it starts."""
+
+ROUNDS = 100
+"""How often the family is looked for while its members start new ones."""
+
+ZOMBIE = "Z"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Process:
+    """A line of the process table."""
+
+    pid: int
+    parent: int
+    session: int
+    alive: bool
+
+
+class Family:
+    """The keeper of an unconfined program."""
+
+    def __init__(self, mark: str) -> None:
+        self._mark = f"{MARK}={mark}".encode()
+        self._first: int | None = None
+
+    async def begun(self, pid: int) -> None:
+        """Remember the program, which leads a session of its own."""
+        self._first = pid
+
+    def kill(self) -> None:
+        """Kill every member until none is found, or :data:`ROUNDS` are over."""
+        for _ in range(ROUNDS):
+            if not (members := self._members()):
+                return
+            for pid in members:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, signal.SIGKILL)
+
+    async def end(self) -> None:
+        """Kill every member and wait until all are dead."""
+        async with asyncio.timeout(END_SECONDS):
+            while members := self._members():
+                for pid in members:
+                    await self._end_one(pid)
+
+    async def _end_one(self, pid: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            pidfd = os.pidfd_open(pid)
+            try:
+                signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+                await died(pidfd)
+            finally:
+                os.close(pidfd)
+
+    def _members(self) -> set[int]:
+        table = {process.pid: process for process in _processes()}
+        return {pid for pid, process in table.items() if process.alive and self._belongs(process, table)}
+
+    def _belongs(self, process: _Process, table: Mapping[int, _Process]) -> bool:
+        if self._first is not None and (process.session == self._first or self._descends(process, table)):
+            return True
+        return self._mark in _environment(process.pid)
+
+    def _descends(self, process: _Process, table: Mapping[int, _Process]) -> bool:
+        seen: set[int] = set()
+        while process.pid != self._first:
+            seen.add(process.pid)
+            parent = table.get(process.parent)
+            if parent is None or parent.pid in seen:
+                return False
+            process = parent
+        return True
+
+
+def _processes() -> Iterator[_Process]:
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                yield _parsed(int(entry.name), (entry / "stat").read_bytes())
+
+
+def _parsed(pid: int, stat: bytes) -> _Process:
+    # "pid (name) state ppid pgrp session ...": the name may hold blanks and brackets.
+    state, parent, _, session = stat.rpartition(b")")[2].split()[:4]
+    return _Process(pid=pid, parent=int(parent), session=int(session), alive=state.decode() != ZOMBIE)
+
+
+def _environment(pid: int) -> tuple[bytes, ...]:
+    try:
+        return tuple(Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"))
+    except OSError:
+        return ()

@@ -1,0 +1,39 @@
+"""``sandbox: none``: programs run as the daemon's own user, with its files and its network in reach.
+
+What is left of a sandbox: an environment made of an allow-list, limits, and an end that also ends what the program
+started. That end is weaker than a pid namespace's: see :mod:`selfheald.sandbox.family`.
+"""
+
+import os
+import secrets
+import shutil
+from pathlib import Path
+
+from selfheald.domain.errors import NotFoundError
+from selfheald.ports import Command, Exit, Layout, Probe
+from selfheald.sandbox.family import MARK, Family
+from selfheald.sandbox.process import OnLine, Start, limited, run
+
+
+class Unconfined:
+    """No sandbox. For machines that are thrown away after use, and for development."""
+
+    def layout(self, tree: Path, home: Path) -> Layout:
+        """Give the folders' own paths."""
+        return Layout(tree=str(tree), home=str(home))
+
+    async def run(self, command: Command, on_line: OnLine) -> Exit:
+        """Run a program; see :class:`selfheald.ports.Sandbox`. Mounts are there anyway."""
+        mark = secrets.token_hex(16)
+        own = {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8"}
+        env = {**own, **command.env, "HOME": str(command.home), MARK: mark}
+        program = command.argv[0]
+        # A name with a slash is looked for as the program itself would: from its current folder.
+        if shutil.which(command.tree / program if "/" in program else program, path=env["PATH"]) is None:
+            raise NotFoundError(f"starting {program}: there is no such program")
+        start = Start(argv=limited(command.argv), env=env, cwd=command.tree, stdin=command.stdin)
+        return await run(start, Family(mark), on_line, command.timeout)
+
+    async def probe(self) -> Probe:
+        """Nothing can be missing; the text says what that means."""
+        return Probe(ok=True, found="none: agents run unconfined, with all that the daemon's user may read and reach")

@@ -1,0 +1,95 @@
+"""What a program sees inside the bubblewrap sandbox: the system read-only, its tree, its home, nothing else."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+TREE = "/tree"
+HOME = "/home/agent"
+UID = "1000"
+"""The user inside; outside it is the daemon's user."""
+
+SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+TMP_BYTES = 1 << 30
+"""The private /tmp lives in memory: 1 GiB is enough for test runs and does not starve the machine."""
+
+SHM_BYTES = 256 << 20
+"""Shared memory, for the same reason."""
+
+USR_ALIASES = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
+"""Links into /usr on a merged system, folders of their own elsewhere."""
+
+ETC = (
+    "/etc/alternatives",
+    "/etc/ca-certificates",
+    "/etc/crypto-policies",
+    "/etc/hosts",
+    "/etc/ld.so.cache",
+    "/etc/ld.so.conf",
+    "/etc/ld.so.conf.d",
+    "/etc/localtime",
+    "/etc/mime.types",
+    "/etc/nsswitch.conf",
+    "/etc/pki/ca-trust",
+    "/etc/pki/tls/certs",
+    "/etc/protocols",
+    "/etc/resolv.conf",
+    "/etc/services",
+    # Not all of /etc/ssl: a daemon that runs as root would show the private keys in it.
+    "/etc/ssl/cert.pem",
+    "/etc/ssl/certs",
+    "/etc/ssl/openssl.cnf",
+)
+"""What programs need for names, certificates and time; shown where it exists."""
+
+PASSWD = b"agent:x:1000:1000:agent:/home/agent:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/bin/false\n"
+GROUP = b"agent:x:1000:\nnogroup:x:65534:\n"
+
+ISOLATION = (
+    *("--unshare-user", "--uid", UID, "--gid", UID, "--disable-userns"),
+    *("--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--hostname", "sandbox"),
+    *("--die-with-parent", "--new-session", "--cap-drop", "ALL"),
+)
+"""The network is the host's."""
+
+
+def system(root: Path = Path("/")) -> Iterator[str]:
+    """Give bubblewrap's arguments for the read-only system; ``root`` is where the host's system is looked for."""
+    yield from ("--ro-bind", "/usr", "/usr")
+    for alias in USR_ALIASES:
+        path = root / alias[1:]
+        if path.is_symlink():
+            yield from ("--symlink", str(path.readlink()), alias)
+        elif path.is_dir():
+            yield from ("--ro-bind", alias, alias)
+    for name in ETC:
+        # A link (resolv.conf often is one) may lead to where nothing is shown: its target is put in its place.
+        yield from ("--ro-bind-try", os.path.realpath(name), name)
+
+
+def scratch() -> Iterator[str]:
+    """Give bubblewrap's arguments for what is made anew for each run."""
+    yield from ("--proc", "/proc", "--dev", "/dev", "--size", str(SHM_BYTES), "--tmpfs", "/dev/shm")  # noqa: S108 - inside
+    yield from ("--remount-ro", "/dev")
+    yield from ("--size", str(TMP_BYTES), "--tmpfs", "/tmp")  # noqa: S108 - a private one, inside
+    yield from ("--dir", "/run", "--dir", "/var", "--symlink", "../tmp", "/var/tmp")  # noqa: S108 - inside
+
+
+def shared(tree: Path, home: Path, mounts: Sequence[Path]) -> Iterator[str]:
+    """Give bubblewrap's arguments for the folders of the host; the mounts are checked already."""
+    for mount in mounts:
+        yield from ("--ro-bind", str(mount.resolve()), str(mount))
+    yield from ("--bind", str(home), HOME, "--bind", str(tree), TREE, "--chdir", TREE)
+
+
+def users(passwd: int, group: int) -> Iterator[str]:
+    """Give bubblewrap's arguments for a user database that knows the user inside only, from two file descriptors."""
+    yield from ("--ro-bind-data", str(passwd), "/etc/passwd", "--ro-bind-data", str(group), "/etc/group")
+
+
+def environment(env: Mapping[str, str]) -> Iterator[str]:
+    """Give bubblewrap's arguments for the whole environment."""
+    yield "--clearenv"
+    for name, value in {"PATH": SYSTEM_PATH, "LANG": "C.UTF-8", **env, "HOME": HOME}.items():
+        yield from ("--setenv", name, value)
