@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 from pathlib import Path
 
 GIT_SECONDS = 60
@@ -9,6 +10,9 @@ GIT_SECONDS = 60
 
 ZERO_SHA = "0" * 40
 """What git writes for "no such commit"."""
+
+SLUG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*/[A-Za-z0-9_][A-Za-z0-9_.-]*")
+"""What ``owner/name`` may look like; nothing else becomes a path."""
 
 NOBODY = {
     "GIT_AUTHOR_NAME": "GitHub",

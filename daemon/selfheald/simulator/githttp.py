@@ -8,7 +8,6 @@ import base64
 import binascii
 import functools
 import hmac
-import re
 import subprocess
 from asyncio.subprocess import PIPE, Process
 from collections import defaultdict
@@ -24,6 +23,7 @@ from starlette.types import Receive, Scope, Send
 
 from selfheald.simulator.bare import (
     GIT_SECONDS,
+    SLUG,
     ZERO_SHA,
     branches,
     create_bare_repository,
@@ -45,7 +45,6 @@ EXCHANGE_SECONDS = 10 * GIT_SECONDS
 
 CHUNK = 64 * 1024
 
-_SLUG_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _OPERATIONS = {"git-upload-pack": "fetch", "git-receive-pack": "push"}
 
 
@@ -147,9 +146,8 @@ class _GitBackend:
 
 def slug_of(request: Request) -> str:
     """The repository that a request names, with or without ``.git``; empty when it is no proper name."""
-    owner, name = request.path_params["owner"], request.path_params["name"].removesuffix(".git")
-    proper = _SLUG_PART.fullmatch(owner) and _SLUG_PART.fullmatch(name)
-    return f"{owner}/{name}" if proper else ""
+    slug = f"{request.path_params['owner']}/{request.path_params['name'].removesuffix('.git')}"
+    return slug if SLUG.fullmatch(slug) else ""
 
 
 def password_of(authorization: str | None) -> str | None:
