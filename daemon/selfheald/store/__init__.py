@@ -1,1 +1,1 @@
-"""SQLite: schema, migrations, queries; one writer thread."""
+"""What selfheald remembers, in one SQLite file: the schema, its migrations, the queries."""

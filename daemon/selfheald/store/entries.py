@@ -1,0 +1,75 @@
+"""What is new in the store: a case, a line of its history; statements that belong into a caller's transaction."""
+
+import sqlite3
+from dataclasses import replace
+
+from selfheald.domain.case import Case, NewCase, branch_of
+from selfheald.domain.ids import CaseId
+from selfheald.ports import CaseEvent
+from selfheald.store.rows import case_row, event_row
+
+_INSERT_CASE = """
+INSERT INTO cases (
+    version, project, repository, pipeline_id, pipeline, commit_sha, failure_key, source_branch, branch, state, reason,
+    opened_at, updated_at, due_at, closed_at, tries, lease_owner, lease_until, base, failed_pipeline, proposal, pushed,
+    pushed_at, summary, proof, pull_request, pull_request_url
+) VALUES (
+    :version, :project, :repository, :pipeline_id, :pipeline, :commit_sha, :failure_key, :source_branch, :branch,
+    :state, :reason, :opened_at, :updated_at, :due_at, :closed_at, :tries, :lease_owner, :lease_until, :base,
+    :failed_pipeline, :proposal, :pushed, :pushed_at, :summary, :proof, :pull_request, :pull_request_url
+)
+ON CONFLICT (failure_key) WHERE closed_at IS NULL DO NOTHING
+RETURNING id
+"""
+
+_INSERT_EVENT = """
+INSERT INTO case_events (case_id, at, before, after, reason, actor, note)
+VALUES (:case_id, :at, :before, :after, :reason, :actor, :note)
+"""
+
+
+def open_case(connection: sqlite3.Connection, wanted: NewCase) -> Case | None:
+    """Add a case and the first line of its history; ``None`` when the failure has an open case."""
+    case = _first_version(wanted)
+    added = connection.execute(_INSERT_CASE, case_row(case)).fetchall()
+    if not added:
+        return None
+    opened = replace(case, id=CaseId(added[0]["id"]))
+    add_event(
+        connection,
+        CaseEvent(
+            case_id=opened.id,
+            at=wanted.opened_at,
+            before="",
+            after=opened.state,
+            reason=None,
+            actor="selfheald",
+            note="",
+        ),
+    )
+    return opened
+
+
+def add_event(connection: sqlite3.Connection, event: CaseEvent) -> None:
+    """Add a line to a case's history."""
+    connection.execute(_INSERT_EVENT, event_row(event))
+
+
+def _first_version(wanted: NewCase) -> Case:
+    return Case(
+        id=CaseId(0),  # given by SQLite
+        version=1,
+        project=wanted.project,
+        repository=wanted.repository,
+        pipeline=wanted.pipeline,
+        commit=wanted.commit,
+        source_branch=wanted.source_branch,
+        branch=branch_of(wanted.commit),
+        state=wanted.state,
+        reason=None,
+        opened_at=wanted.opened_at,
+        updated_at=wanted.opened_at,
+        due_at=wanted.opened_at,
+        base=wanted.commit,
+        failed_pipeline=wanted.pipeline.id,
+    )
