@@ -1,0 +1,34 @@
+"""What an agent changed: its tree compared with the base commit."""
+
+import asyncio
+import threading
+
+from selfheald.domain.errors import TransientError
+from selfheald.domain.proposal import TreeChanges
+from selfheald.git.base import base_of
+from selfheald.git.folders import Folders
+from selfheald.git.ignored import ignored_of
+from selfheald.git.mirror import Mirror
+from selfheald.git.reading import Reading
+from selfheald.ports import WorkTree
+
+
+async def changes_in(mirror: Mirror, folders: Folders, tree: WorkTree) -> TreeChanges:
+    """Read a work tree whose processes have all ended. Raises as :meth:`GitProgram.run` does."""
+    base = await base_of(mirror, tree.commit)
+    reading = Reading(base)
+    await _walk(reading, tree, seconds=mirror.timeouts.local)
+    ignored = await ignored_of(mirror, folders, base, reading.ignorable)
+    files = reading.files(ignored)
+    return TreeChanges(files=files, summary=reading.summary, left_out=reading.left_out(ignored))
+
+
+async def _walk(reading: Reading, tree: WorkTree, *, seconds: float) -> None:
+    stop = threading.Event()
+    try:
+        async with asyncio.timeout(seconds):
+            await asyncio.to_thread(reading.walk, tree.path, stop)
+    except TimeoutError as error:
+        raise TransientError(f"reading the work tree of {tree.repository}: longer than {seconds:.0f} s") from error
+    finally:
+        stop.set()  # a thread cannot be cancelled: it is asked to end

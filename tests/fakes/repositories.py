@@ -1,0 +1,164 @@
+"""Repositories in memory: commits are dictionaries, a work tree is a plain folder."""
+
+import asyncio
+import difflib
+import hashlib
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from selfheald.domain.errors import NotFoundError, PermanentError, RefusedError
+from selfheald.domain.ids import Sha, Slug
+from selfheald.domain.proposal import ChangeKind, FileChange, TreeChanges
+from selfheald.ports import PushOutcome, WorkTree
+
+Files = dict[str, tuple[str, bytes]]
+"""Mode and content by path."""
+
+COMMIT_MESSAGE = "commit-message.txt"
+
+
+class FakeRepositories:
+    """``add`` makes commits, ``branches`` is the remote, ``errors`` makes the next calls of a method fail."""
+
+    def __init__(self) -> None:
+        self.branches: dict[tuple[Slug, str], Sha] = {}
+        """What the remote has."""
+        self.refs: dict[tuple[Slug, str], Sha] = {}
+        """What the mirrors keep for the cases."""
+        self.messages: dict[Sha, str] = {}
+        self.errors: dict[str, list[Exception]] = {}
+        """Raised, each once and in order, by the method of that name."""
+        self.calls: list[str] = []
+        self._commits: dict[tuple[Slug, Sha], Files] = {}
+
+    def add(self, repository: Slug, files: Mapping[str, str | bytes], *, commit: Sha | None = None) -> Sha:
+        """Make a commit on the remote with these files; its id is made of them unless one is given."""
+        tree = {
+            path: ("100644", content.encode() if isinstance(content, str) else content)
+            for path, content in files.items()
+        }
+        return self._add(repository, tree, commit or _id(repr(sorted(tree.items()))))
+
+    def files(self, repository: Slug, commit: Sha) -> dict[str, bytes]:
+        """The content of a commit."""
+        return {path: content for path, (_, content) in self._files(repository, commit).items()}
+
+    async def checkout(self, repository: Slug, commit: Sha, path: Path) -> WorkTree:
+        await self._begin("checkout")
+        files = self._files(repository, commit)
+        _write(path, files)
+        return WorkTree(repository=repository, commit=commit, path=path)
+
+    async def changes(self, tree: WorkTree) -> TreeChanges:
+        await self._begin("changes")
+        before, after = self._files(tree.repository, tree.commit), _read(tree.path)
+        said = tree.path / COMMIT_MESSAGE
+        lines = said.read_text().splitlines() if said.is_file() else []
+        return TreeChanges(files=_compare(before, after), summary=next((line for line in lines if line.strip()), ""))
+
+    async def commit(self, tree: WorkTree, changes: TreeChanges, *, message: str, ref: str, at: datetime) -> Sha:
+        await self._begin("commit")
+        if not changes.files:
+            raise RefusedError(f"committing to {tree.repository}: there are no changes")
+        files = dict(self._files(tree.repository, tree.commit))
+        now = _read(tree.path)
+        for change in changes.files:
+            if change.kind is ChangeKind.DELETED:
+                del files[change.path]
+            else:
+                files[change.path] = now[change.path]
+        sha = self._add(tree.repository, files, _id(f"{tree.commit} {message} {at} {sorted(files.items())}"))
+        self.messages[sha] = message
+        self.refs[tree.repository, ref] = sha
+        return sha
+
+    async def discard(self, path: Path) -> None:
+        await self._begin("discard")
+        shutil.rmtree(path, ignore_errors=True)
+
+    async def changed_files(self, repository: Slug, base: Sha, commit: Sha) -> Sequence[FileChange]:
+        await self._begin("changed_files")
+        return _compare(self._files(repository, base), self._files(repository, commit))
+
+    async def diff(self, repository: Slug, base: Sha, commit: Sha) -> str:
+        await self._begin("diff")
+        before, after = self.files(repository, base), self.files(repository, commit)
+        return "".join(_diff(path, before.get(path), after.get(path)) for path in sorted(before.keys() | after.keys()))
+
+    async def push(self, repository: Slug, commit: Sha, branch: str, *, expected: Sha | None) -> PushOutcome:
+        await self._begin("push")
+        if not branch.startswith("selfheal-"):
+            raise RefusedError(f"only branches named selfheal-<commit> are pushed, not {branch}")
+        self._files(repository, commit)
+        head = self.branches.get((repository, branch))
+        if head == commit:
+            return PushOutcome.ALREADY_THERE
+        if head != expected:
+            return PushOutcome.TAKEN
+        self.branches[repository, branch] = commit
+        return PushOutcome.PUSHED
+
+    async def _begin(self, method: str) -> None:
+        self.calls.append(method)
+        await asyncio.sleep(0)  # as the real one, it lets others run
+        if waiting := self.errors.get(method):
+            raise waiting.pop(0)
+
+    def _add(self, repository: Slug, files: Files, commit: Sha) -> Sha:
+        self._commits[repository, commit] = files
+        return commit
+
+    def _files(self, repository: Slug, commit: Sha) -> Files:
+        try:
+            return self._commits[repository, commit]
+        except KeyError:
+            raise NotFoundError(f"{repository} has no commit {commit}") from None
+
+
+def _id(text: str) -> Sha:
+    return Sha(hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
+
+
+def _write(root: Path, files: Files) -> None:
+    if root.exists():
+        raise PermanentError(f"checking out: {root.name} exists already")
+    root.mkdir(parents=True)
+    for name, (mode, content) in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        path.chmod(int(mode[-3:], 8))
+
+
+def _read(root: Path) -> Files:
+    found = {}
+    for folder, _, names in os.walk(root):
+        for path in (Path(folder) / name for name in names):
+            mode = "100755" if os.access(path, os.X_OK) and path.stat().st_mode & 0o100 else "100644"
+            found[str(path.relative_to(root))] = (mode, path.read_bytes())
+    found.pop(COMMIT_MESSAGE, None)
+    return found
+
+
+def _compare(before: Files, after: Files) -> tuple[FileChange, ...]:
+    changed = sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
+    return tuple(_change(path, before.get(path), after.get(path)) for path in changed)
+
+
+def _change(path: str, before: tuple[str, bytes] | None, after: tuple[str, bytes] | None) -> FileChange:
+    if after is None:
+        return FileChange(path=path, kind=ChangeKind.DELETED, mode=before[0] if before else "")
+    return FileChange(path=path, kind=ChangeKind.MODIFIED if before else ChangeKind.ADDED, mode=after[0])
+
+
+def _diff(path: str, before: bytes | None, after: bytes | None) -> str:
+    lines = difflib.unified_diff(
+        (before or b"").decode(errors="replace").splitlines(keepends=True),
+        (after or b"").decode(errors="replace").splitlines(keepends=True),
+        "/dev/null" if before is None else f"a/{path}",
+        "/dev/null" if after is None else f"b/{path}",
+    )
+    return "".join(lines)

@@ -1,0 +1,1 @@
+"""git: real repositories, served by the real ``git http-backend`` on the loopback interface."""
