@@ -98,8 +98,7 @@ def acts(text: str) -> bool:
         r"#\d",
         r"GH-\d",
         r"https?://github",
-        r"\[[^\]]*skip[^\]]*\]",
-        r"\[no ci\]",
+        r"\[\s*(skip\s+\w+|\w+\s+skip|no\s+ci)\s*\]",
     )
     return any(re.search(pattern, text, re.IGNORECASE) for pattern in patterns)
 
