@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import chain
 
 from selfheald.domain.attempt import Attempt, AttemptOutcome
@@ -266,7 +266,7 @@ class FakeJournal:
 
     def _cost(self, cases: Sequence[Case], now: datetime) -> int:
         ids = {case.id for case in cases}
-        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+        midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         todays = (a for a in self.cases.all_attempts.values() if a.case_id in ids and a.started_at >= midnight)
         return sum(attempt.cost_micros for attempt in todays)
 
