@@ -7,6 +7,9 @@ from selfheald.domain.case import Case, NewCase, branch_of
 from selfheald.domain.ids import CaseId
 from selfheald.ports import CaseEvent
 from selfheald.store.rows import case_row, event_row
+from selfheald.store.values import row
+
+OPEN_CASE = "SELECT id FROM cases WHERE failure_key = :failure_key AND closed_at IS NULL"
 
 _INSERT_CASE = """
 INSERT INTO cases (
@@ -18,7 +21,6 @@ INSERT INTO cases (
     :state, :reason, :opened_at, :updated_at, :due_at, :closed_at, :tries, :lease_owner, :lease_until, :base,
     :failed_pipeline, :proposal, :pushed, :pushed_at, :summary, :proof, :pull_request, :pull_request_url
 )
-ON CONFLICT (failure_key) WHERE closed_at IS NULL DO NOTHING
 RETURNING id
 """
 
@@ -28,13 +30,21 @@ VALUES (:case_id, :at, :before, :after, :reason, :actor, :note)
 """
 
 
-def open_case(connection: sqlite3.Connection, wanted: NewCase) -> Case | None:
-    """Add a case and the first line of its history; ``None`` when the failure has an open case."""
+def open_case_of(connection: sqlite3.Connection, key: str) -> CaseId | None:
+    """Find the open case of a failure."""
+    found = connection.execute(OPEN_CASE, row(failure_key=key)).fetchone()
+    return CaseId(found["id"]) if found else None
+
+
+def open_case(connection: sqlite3.Connection, wanted: NewCase) -> Case:
+    """Add a case and the first line of its history.
+
+    The caller has asked :func:`open_case_of` in the same (immediate) transaction; the unique index ``cases_open`` makes
+    forgetting that a loud error. Trying the insert first would use up a case's number each time.
+    """
     case = _first_version(wanted)
-    added = connection.execute(_INSERT_CASE, case_row(case)).fetchall()
-    if not added:
-        return None
-    opened = replace(case, id=CaseId(added[0]["id"]))
+    [added] = connection.execute(_INSERT_CASE, case_row(case)).fetchall()
+    opened = replace(case, id=CaseId(added["id"]))
     add_event(
         connection,
         CaseEvent(

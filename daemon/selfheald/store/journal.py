@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Final
 
-from selfheald.domain.case import Case, NewCase
+from selfheald.domain.case import Case, NewCase, failure_key
 from selfheald.domain.decision import Decision, Heal, Skip
 from selfheald.domain.history import History
 from selfheald.domain.ids import PipelineId, ProjectName, Sha, Slug
@@ -16,8 +16,8 @@ from selfheald.domain.policy import Limits
 from selfheald.domain.reasons import Reason
 from selfheald.ports import Verdict
 from selfheald.store.database import Database
-from selfheald.store.entries import open_case
-from selfheald.store.lookback import OPEN_CASE, Question, look_back
+from selfheald.store.entries import open_case, open_case_of
+from selfheald.store.lookback import Question, look_back
 from selfheald.store.rows import decision_row, pipeline_row, verdict_from
 from selfheald.store.values import instant_or_none, instant_text, pipeline, row, storable
 
@@ -120,7 +120,7 @@ class SqliteJournal:
 
         A pipeline whose verdict is ``heal`` keeps it: a later skip (another process was slower) is not stored.
         """
-        return await self._database.write(lambda c: _decide(c, project, pipeline, decision, now, new_case))
+        return await self._database.write(lambda c: _decide(c, project, pipeline, decision, now=now, wanted=new_case))
 
     async def history(
         self,
@@ -187,20 +187,18 @@ def _decide(
     project: ProjectName,
     built: Pipeline,
     decision: Decision,
+    *,
     now: datetime,
     wanted: NewCase | None,
 ) -> Case | None:
     _keep(connection, project, built, now)
     opened = None
     if isinstance(decision, Heal) and wanted is not None:
-        opened = open_case(connection, wanted)
-        if opened is None:
-            decision = Skip(reason=Reason.ALREADY_OPEN, saw=_open_case_of(connection, wanted))
+        taken = open_case_of(connection, failure_key(wanted.repository, wanted.commit))
+        if taken is None:
+            opened = open_case(connection, wanted)
+        else:
+            decision = Skip(reason=Reason.ALREADY_OPEN, saw=f"case {taken}")
     values = {**decision_row(decision), **row(id=built.id, decided_at=instant_text(now))}
     connection.execute(_KEEP_DECISION, values)
     return opened
-
-
-def _open_case_of(connection: sqlite3.Connection, wanted: NewCase) -> str:
-    key = row(failure_key=f"{wanted.repository}@{wanted.commit}")
-    return f"case {connection.execute(OPEN_CASE, key).fetchone()['id']}"

@@ -12,6 +12,7 @@ from selfheald.domain.history import History
 from selfheald.domain.ids import CaseId, PipelineId, ProjectName, Sha, Slug
 from selfheald.domain.pipeline import Pipeline
 from selfheald.domain.policy import Limits, Rate
+from selfheald.store.entries import open_case_of
 from selfheald.store.values import instant, instant_or_none, instant_text, row, storable
 
 
@@ -34,8 +35,6 @@ WITHOUT_A_FIX = _words(
 )
 WITH_A_PULL_REQUEST = _words((CaseState.PUBLISHING, CaseState.PROPOSED))
 COUNTING = _words(outcome for outcome in AttemptOutcome if outcome.counts)
-
-OPEN_CASE = "SELECT id FROM cases WHERE failure_key = :failure_key AND closed_at IS NULL"
 
 DECLINED = """
 SELECT max(id) FROM cases
@@ -101,6 +100,7 @@ class Question:
 def look_back(connection: sqlite3.Connection, question: Question) -> History:
     """Answer from one view of the data."""
     asked = row(**_parameters(question))
+    key = failure_key(question.repository, question.commit)
 
     def one(query: str) -> str | int | None:
         found = connection.execute(query, asked).fetchone()
@@ -109,7 +109,7 @@ def look_back(connection: sqlite3.Connection, question: Question) -> History:
     on_branch = _in_window(connection, CASES_ON_BRANCH, question, question.limits.cases_per_branch)
     in_project = _in_window(connection, CASES_IN_PROJECT, question, question.limits.cases_per_project)
     return History(
-        open_case=_case_id(one(OPEN_CASE)),
+        open_case=open_case_of(connection, key),
         own_commit=bool(one(OWN_COMMIT)),
         declined=_case_id(one(DECLINED)),
         attempts_on_commit=int(one(ATTEMPTS_ON_COMMIT) or 0),
