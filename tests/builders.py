@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from selfheald.domain.attempt import Attempt
-from selfheald.domain.case import Case, CaseState, NewCase, branch_of
+from selfheald.domain.case import Case, CaseState, NewCase, advance, branch_of
 from selfheald.domain.conditions.language import Condition
 from selfheald.domain.failure import FailedJob, Failure
 from selfheald.domain.history import History
@@ -256,3 +256,8 @@ def pull_request(**overrides: Any) -> PullRequest:
         labels=("selfheal",),
     )
     return replace(default, **overrides)
+
+
+def advance_to_healing(queued: Case, *, owner: str, until: datetime) -> Case:
+    """A queued case, claimed."""
+    return advance(queued, CaseState.HEALING, now=NOW, lease_owner=owner, lease_until=until)

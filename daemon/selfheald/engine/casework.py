@@ -10,7 +10,7 @@ from structlog.contextvars import bound_contextvars
 
 from selfheald.domain.case import Case, CaseState, advance
 from selfheald.domain.errors import NotFoundError, SelfhealdError
-from selfheald.domain.events import CaseMoved, Trouble
+from selfheald.domain.events import CaseMoved, Event, Trouble
 from selfheald.domain.ids import OrganizationName
 from selfheald.domain.policy import Target
 from selfheald.domain.reasons import Reason
@@ -54,7 +54,12 @@ class Casework:
         self._listener = listener
         self._look_again = look_again
         self.bell = asyncio.Event()
-        """Rung by the clock, and by whoever moved a case."""
+        """Rung by the clock, and when a case moved."""
+
+    def hear(self, event: Event) -> None:
+        """Wake up when a case came to a state that is worked on here."""
+        if isinstance(event, CaseMoved) and event.after.state in WAITING:
+            self.bell.set()
 
     async def run(self) -> None:
         """Work on due cases for ever."""

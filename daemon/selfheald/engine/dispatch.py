@@ -10,7 +10,7 @@ from structlog.contextvars import bound_contextvars
 from selfheald.domain.attempt import Attempt, AttemptOutcome
 from selfheald.domain.case import Case, CaseState, advance, stay
 from selfheald.domain.errors import SelfhealdError
-from selfheald.domain.events import AttemptEnded, CaseMoved, Load, Trouble
+from selfheald.domain.events import AttemptEnded, CaseMoved, Event, Load, Trouble
 from selfheald.domain.policy import Target
 from selfheald.domain.steps import after_attempt, used
 from selfheald.engine.heal import Healer
@@ -48,7 +48,7 @@ class Dispatcher:
         self._running: dict[asyncio.Task[None], Case] = {}
         self._draining = False
         self.bell = asyncio.Event()
-        """Rung by the clock, and by whoever queued a case."""
+        """Rung by the clock, and when a case is queued or a worker is free."""
 
     async def run(self) -> None:
         """Claim and heal for ever; returns after :meth:`drain`."""
@@ -71,6 +71,11 @@ class Dispatcher:
             return started
         self._listener(Load(workers_busy=len(self._running), queue_depth=len(queued) - started))
         return started
+
+    def hear(self, event: Event) -> None:
+        """Wake up when a case was queued, wherever that happened."""
+        if isinstance(event, CaseMoved) and event.after.state is CaseState.QUEUED:
+            self.bell.set()
 
     @property
     def busy(self) -> bool:

@@ -98,8 +98,7 @@ class Healer:
             ended = Ended(outcome=report.outcome, message=report.message, note=report.note, usage=report.usage)
             if report.outcome is not AttemptOutcome.FIXED:
                 return ended
-            changes = await self._timed(attempt, "snapshot", self._repositories.changes(tree))
-            return await self._judge(target.project, attempt, tree, ended, changes, failure)
+            return await self._judge(target.project, attempt, tree, ended, failure=failure)
         finally:
             await asyncio.shield(self._repositories.discard(folder / "tree"))
 
@@ -112,9 +111,10 @@ class Healer:
         )
 
     async def _judge(
-        self, project: Project, attempt: Attempt, tree: WorkTree, ended: Ended, changes: TreeChanges, failure: Failure
+        self, project: Project, attempt: Attempt, tree: WorkTree, ended: Ended, *, failure: Failure
     ) -> Ended:
-        """What the agent's word is worth: did the tree change, do the guards let it pass, do the checks pass?"""
+        """What the agent's word is worth: whether the tree changed, and passes the guards and the project's checks."""
+        changes = await self._timed(attempt, "snapshot", self._repositories.changes(tree))
         if not changes.files:
             return replace(ended, outcome=AttemptOutcome.NO_CHANGE, note="\n".join(changes.left_out))
         if protected := protected_files(changes, project.protected_paths):
@@ -149,7 +149,7 @@ class Healer:
 def _task(
     project: Project, failure: Failure, attempt: Attempt, earlier: list[Attempt], *, tree: WorkTree, folder: Path
 ) -> AgentTask:
-    variables = variables_of(failure, project=project.name, repository=tree.repository, attempt=attempt.number)
+    variables = variables_of(failure, project=project.name, commit=tree.commit, attempt=attempt.number)
     told = [f"Attempt {one.number}: {one.outcome}. {one.summary} {one.note}".strip() for one in earlier if one.outcome]
     prompt = render_prompt(project.prompt, variables, failure, told)
     return AgentTask(prompt=prompt, variables=variables, tree=tree.path, folder=folder)

@@ -1,19 +1,20 @@
 """Says in a pull request what failed, what changed, and what proves it."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
+from typing import TypeVar
 
 import structlog
 
 from selfheald.domain.case import Case
 from selfheald.domain.errors import SelfhealdError
-from selfheald.domain.failure import FailedJob
 from selfheald.domain.ids import OrganizationName
 from selfheald.domain.policy import Target
-from selfheald.domain.proposal import PullRequest, WantedPullRequest
-from selfheald.domain.wording import Story, marker, pull_request_body, pull_request_title
+from selfheald.domain.proposal import PullRequest, TreeChanges, WantedPullRequest
+from selfheald.domain.wording import marker, pull_request_body, pull_request_title
 from selfheald.ports import CI, CaseBook, CodeHost, Repositories
 
 log = structlog.get_logger()
+T = TypeVar("T")
 
 
 class Proposer:
@@ -46,7 +47,7 @@ class Proposer:
                 head_branch=case.branch,
                 base_branch=base,
                 title=pull_request_title(policy.title, case.summary),
-                body=pull_request_body(await self._story(case, target)),
+                body=await self._body(case, target),
                 marker=marker(case.id),
                 labels=policy.labels,
                 reviewers=policy.reviewers,
@@ -63,20 +64,24 @@ class Proposer:
             return await self._code_host.default_branch(case.repository)
         return wanted
 
-    async def _story(self, case: Case, target: Target) -> Story:
-        commit = case.pushed or case.commit
-        return Story(
+    async def _body(self, case: Case, target: Target) -> str:
+        files = await self._repositories.changed_files(case.repository, case.commit, case.pushed or case.commit)
+        ci = self._cis[target.project.organization]
+        failure = await self._readable(ci.failure(case.pipeline.id, logs=False))
+        proof = await self._readable(ci.pipeline(case.proof)) if case.proof else None
+        return pull_request_body(
             case=case,
-            jobs=await self._jobs(case, target),
-            files=await self._repositories.changed_files(case.repository, case.commit, commit),
-            attempts=tuple(await self._cases.attempts(case.id)),
+            attempts=await self._cases.attempts(case.id),
+            jobs=failure.jobs if failure else (),
+            changes=TreeChanges(files=tuple(files), summary=case.summary),
+            proof=proof,
             organization_url=self._organization_urls[target.project.organization],
         )
 
-    async def _jobs(self, case: Case, target: Target) -> tuple[FailedJob, ...]:
-        """The jobs that failed at first; a pull request without them is better than none."""
+    async def _readable(self, reading: Awaitable[T]) -> T | None:
+        """What Semaphore says, or nothing: a pull request that tells less is better than none."""
         try:
-            return (await self._cis[target.project.organization].failure(case.pipeline.id, logs=False)).jobs
+            return await reading
         except SelfhealdError as error:
-            log.warning("failed_jobs_unreadable", pipeline=case.pipeline.id, error=error.message)
-            return ()
+            log.warning("pull_request_tells_less", error=error.message)
+            return None

@@ -5,6 +5,7 @@ APScheduler swallows what goes wrong in its jobs and cannot wait for them at the
 
 import asyncio
 from datetime import timedelta
+from typing import Self
 
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MISSED, JobExecutionEvent
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -24,14 +25,13 @@ class Schedule:
         )
         self._scheduler.add_listener(self._on_trouble, EVENT_JOB_ERROR | EVENT_JOB_MISSED)
 
-    def bell(self, name: str, every: timedelta) -> asyncio.Event:
-        """An event that is set now and at each interval; who waits for it clears it."""
-        event = asyncio.Event()
-        event.set()
-        self._scheduler.add_job(_ring, "interval", seconds=every.total_seconds(), args=[event], id=name)
-        return event
+    def ring(self, bell: asyncio.Event, name: str, every: timedelta) -> asyncio.Event:
+        """Set the event now and at each interval; who waits for it clears it."""
+        bell.set()
+        self._scheduler.add_job(_set, "interval", seconds=every.total_seconds(), args=[bell], id=name)
+        return bell
 
-    async def __aenter__(self) -> "Schedule":
+    async def __aenter__(self) -> Self:
         self._scheduler.start()
         return self
 
@@ -42,12 +42,12 @@ class Schedule:
         self._listener(Trouble(component="schedule"))
 
 
-async def _ring(event: asyncio.Event) -> None:
+async def _set(bell: asyncio.Event) -> None:
     """Set the event; a coroutine, so that APScheduler runs it in the loop and not in a thread."""
-    event.set()
+    bell.set()
 
 
-async def rung(event: asyncio.Event) -> None:
+async def rung(bell: asyncio.Event) -> None:
     """Wait for a bell and take its ring."""
-    await event.wait()
-    event.clear()
+    await bell.wait()
+    bell.clear()

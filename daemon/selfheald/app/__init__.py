@@ -1,0 +1,1 @@
+"""The composition root: what the parts are, how they are wired, how they run."""

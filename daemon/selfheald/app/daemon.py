@@ -1,0 +1,153 @@
+"""The daemon: all loops in one TaskGroup, until it is told to stop."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import fields
+from datetime import timedelta
+
+import structlog
+
+from selfheald.app.outside import Outside, open_outside, refuse_without_sandbox
+from selfheald.app.wiring import Engine, wire
+from selfheald.domain.errors import ConfigError, SelfhealdError
+from selfheald.domain.ids import OrganizationName
+from selfheald.engine.dispatch import LEASE, Dispatcher
+from selfheald.engine.instance import only_instance
+from selfheald.engine.schedule import Schedule, rung
+from selfheald.engine.targets import Targets
+from selfheald.settings.values import Configuration
+from selfheald.web.server import serve_web, web_app
+
+log = structlog.get_logger()
+
+TICK = timedelta(seconds=1)
+"""How often the loops look whether something is due."""
+
+REFRESH = timedelta(minutes=10)
+"""How often Semaphore is asked which projects it has."""
+
+RETRY_CONTACT = timedelta(seconds=10)
+"""How often an organization is asked that has not answered yet."""
+
+Loop = Coroutine[object, object, None]
+
+
+async def serve(configuration: Configuration, reload: Callable[[], Configuration]) -> None:
+    """Run the daemon until SIGTERM or SIGINT. SIGHUP takes over new project settings.
+
+    Raises :class:`ConfigError` when the start is refused; an ``ExceptionGroup`` when a loop ended unasked.
+    """
+    stop = asyncio.Event()
+    with only_instance(configuration.state_dir) as owner:
+        async with open_outside(configuration) as outside, Schedule(outside.events) as schedule:
+            engine = wire(outside, owner)
+            await refuse_without_sandbox(outside)
+            page = web_app(outside.metrics, not_ready=lambda: engine.targets.not_contacted)
+            async with serve_web(page, configuration.listen) as address:
+                log.info("started", address=address, pid=os.getpid(), projects=len(configuration.projects))
+                _on_signals(stop, lambda: _reload(reload, configuration, engine))
+                await _run_loops(outside, engine, schedule, stop)
+    log.info("stopped")
+
+
+async def _run_loops(outside: Outside, engine: Engine, schedule: Schedule, stop: asyncio.Event) -> None:
+    """All that lives long, in one group: when one loop ends unasked, the process ends and is started again."""
+    outside.metrics.load(await outside.store.cases.cases())
+    await engine.dispatcher.recover()
+    async with asyncio.TaskGroup() as group:
+        loops = [
+            group.create_task(_for_ever(work, stop), name=name)
+            for name, work in _loops(outside.configuration, engine, schedule)
+        ]
+        await stop.wait()
+        log.info("stopping")
+        await engine.dispatcher.drain(outside.configuration.drain_timeout)
+        for loop in loops:
+            loop.cancel()
+
+
+def _loops(configuration: Configuration, engine: Engine, schedule: Schedule) -> Iterator[tuple[str, Loop]]:
+    """Each loop with its bell, which the clock rings."""
+
+    def bell(name: str, every: timedelta) -> asyncio.Event:
+        return schedule.ring(asyncio.Event(), name, every)
+
+    schedule.ring(engine.dispatcher.bell, "dispatch", TICK)
+    schedule.ring(engine.casework.bell, "casework", TICK)
+    yield "dispatch", engine.dispatcher.run()
+    yield "casework", engine.casework.run()
+    yield "recover", _recover(engine.dispatcher, bell("recover", LEASE / 2))
+    for one in configuration.organizations:
+        name = f"refresh {one.name}"
+        yield name, _refresh(engine.targets, one.name, bell(name, RETRY_CONTACT))
+        name = f"sweep {one.name}"
+        yield name, engine.sweeper.run(one.name, bell(name, TICK))
+
+
+async def once(outside: Outside, engine: Engine) -> None:
+    """One sweep; then work off what can be done now, without waiting for CI."""
+    for organization in outside.cis:
+        await engine.targets.refresh(organization)
+    await engine.dispatcher.recover()
+    await engine.sweeper.once()
+    started = 1
+    while started:
+        await engine.casework.work_off()
+        async with asyncio.TaskGroup() as group:
+            started = await engine.dispatcher.start_due(group)
+
+
+def _on_signals(stop: asyncio.Event, reload: Callable[[], None]) -> None:
+    loop = asyncio.get_running_loop()
+
+    def stopping() -> None:
+        if stop.is_set():
+            os._exit(1)  # the second signal: the sandboxes die with this process
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping)
+    loop.add_signal_handler(signal.SIGHUP, reload)
+
+
+def _reload(read: Callable[[], Configuration], old: Configuration, engine: Engine) -> None:
+    """Take over the projects' settings; what else changed is named, and waits for a restart."""
+    try:
+        new = read()
+    except ConfigError as error:
+        log.error("reload_refused", error=error.message)
+        return
+    engine.targets.replace(new.projects)
+    changed = [one.name for one in fields(old) if getattr(old, one.name) != getattr(new, one.name)]
+    waits = [name for name in changed if name != "projects"]
+    log.info("reloaded", projects=len(new.projects), needs_restart=waits)
+
+
+async def _for_ever(work: Coroutine[object, object, None], stop: asyncio.Event) -> None:
+    """A loop that ends unasked is a bug that must end the process, not a silence."""
+    await work
+    if not stop.is_set():
+        raise RuntimeError("a loop of the daemon ended unasked")
+
+
+async def _refresh(targets: Targets, organization: OrganizationName, bell: asyncio.Event) -> None:
+    """Ask for the organization's projects: often until it answers, rarely from then on."""
+    due = 0.0
+    while True:
+        await rung(bell)
+        if asyncio.get_running_loop().time() < due and organization not in targets.not_contacted:
+            continue
+        await targets.refresh(organization)
+        due = asyncio.get_running_loop().time() + REFRESH.total_seconds()
+
+
+async def _recover(dispatcher: Dispatcher, bell: asyncio.Event) -> None:
+    """Give back cases whose lease is over."""
+    while True:
+        await rung(bell)
+        try:
+            await dispatcher.recover()
+        except SelfhealdError as error:
+            log.warning("recovery_put_off", error=error.message)

@@ -1,0 +1,182 @@
+"""The real parts behind the ports, made from the configuration."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import structlog
+
+from selfheald.agents.build import make_agent
+from selfheald.agents.prices import Prices
+from selfheald.agents.spec import DEFAULT_BASE_URL, AgentSpec
+from selfheald.domain.errors import ConfigError
+from selfheald.domain.events import Event
+from selfheald.domain.ids import AgentName, OrganizationName
+from selfheald.engine.clock import SystemClock
+from selfheald.engine.dryrun import DryRunCodeHost, DryRunRepositories
+from selfheald.git.repositories import GitRepositories
+from selfheald.github.client import GitHubApp, GitHubSettings
+from selfheald.github.code_host import GitHub
+from selfheald.ports import CI, Agent, CodeHost, Listener, Repositories, Sandbox
+from selfheald.sandbox.bubblewrap import Bubblewrap
+from selfheald.sandbox.unconfined import Unconfined
+from selfheald.semaphore.api import SemaphoreApi
+from selfheald.semaphore.bucket import TokenBucket
+from selfheald.semaphore.ci import SemaphoreCI
+from selfheald.semaphore.client import SemaphoreClient
+from selfheald.settings.fields import is_loopback
+from selfheald.settings.values import AgentConfig, Configuration, Organization, SandboxKind
+from selfheald.settings.values import Prices as ConfiguredPrices
+from selfheald.store.open import FILE_NAME, Store, open_store
+from selfheald.web.metrics import Metrics
+
+log = structlog.get_logger()
+
+BURST = 10
+"""Requests to one organization that may go out together after a pause; the rate holds on average."""
+
+@dataclass(slots=True)
+class Fanout:
+    """Passes each event on to all who listen."""
+
+    listeners: list[Listener] = field(default_factory=list)
+
+    def __call__(self, event: Event) -> None:
+        """Tell everybody."""
+        for listener in self.listeners:
+            listener(event)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outside:
+    """The real parts behind the ports, opened."""
+
+    configuration: Configuration
+    store: Store
+    cis: Mapping[OrganizationName, CI]
+    code_host: CodeHost
+    repositories: Repositories
+    sandbox: Sandbox
+    agents: Mapping[AgentName, Agent]
+    metrics: Metrics
+    events: Fanout
+    clock: SystemClock
+
+
+@asynccontextmanager
+async def open_outside(configuration: Configuration, *, dry_run: bool = False) -> AsyncIterator[Outside]:
+    """Open everything that the engine works with; closed in the reverse order."""
+    events, clock = Fanout(), SystemClock()
+    metrics = Metrics(clock)
+    events.listeners.append(metrics.listener)
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(await _open_store(configuration, dry_run=dry_run))
+        cis = {one.name: _semaphore(one, configuration, stack, events) for one in configuration.organizations}
+        github = _github(configuration, stack, events)
+        repositories = _repositories(configuration, github, stack)
+        sandbox = make_sandbox(configuration)
+        yield Outside(
+            configuration=configuration,
+            store=store,
+            cis=cis,
+            code_host=DryRunCodeHost(github) if dry_run else github,
+            repositories=DryRunRepositories(repositories) if dry_run else repositories,
+            sandbox=sandbox,
+            agents={name: make_agent(_agent_spec(agent), sandbox) for name, agent in configuration.agents.items()},
+            metrics=metrics,
+            events=events,
+            clock=clock,
+        )
+
+
+async def refuse_without_sandbox(outside: Outside) -> None:
+    """Raise :class:`ConfigError` when the configured sandbox does not work here."""
+    probe = await outside.sandbox.probe()
+    if not probe.ok:
+        raise ConfigError(f"sandbox: {probe.found}\nTo run agents unconfined instead, write `sandbox: none`.")
+    if outside.configuration.sandbox is SandboxKind.NONE:
+        log.warning("sandbox_none", meaning="agents run unconfined, with all that this user may do")
+
+
+def make_sandbox(configuration: Configuration) -> Sandbox:
+    """The configured sandbox."""
+    if configuration.sandbox is SandboxKind.NONE:
+        return Unconfined()
+    return Bubblewrap(forbidden=(configuration.state_dir,))
+
+
+def _semaphore(one: Organization, configuration: Configuration, stack: AsyncExitStack, events: Listener) -> CI:
+    bucket = TokenBucket(configuration.poll.requests_per_second, burst=BURST)
+    client = SemaphoreClient(one.url, one.token.read, bucket=bucket, observe=events)
+    stack.push_async_callback(client.aclose)
+    return SemaphoreCI(SemaphoreApi(client))
+
+
+def _github(configuration: Configuration, stack: AsyncExitStack, events: Listener) -> GitHub:
+    settings = configuration.github
+    app = GitHubApp(id=settings.app.id, private_key=settings.app.private_key.read) if settings.app else None
+    pause = timedelta(0) if is_loopback(urlsplit(settings.api_url).hostname or "") else GitHubSettings().write_pause
+    github = GitHub(
+        GitHubSettings(api_url=settings.api_url, write_pause=pause),
+        token=settings.token.read if settings.token else None,
+        app=app,
+        observe=events,
+    )
+    stack.push_async_callback(github.aclose)
+    return github
+
+
+def _repositories(configuration: Configuration, github: GitHub, stack: AsyncExitStack) -> GitRepositories:
+    repositories = GitRepositories(
+        configuration.state_dir / "git",
+        configuration.github.git_url,
+        github.git_token,
+        identity=(configuration.git.name, configuration.git.email),
+    )
+    stack.push_async_callback(repositories.aclose)
+    return repositories
+
+
+async def _open_store(configuration: Configuration, *, dry_run: bool) -> Store:
+    """The store; for a dry run a copy of it that is thrown away at the next one."""
+    configuration.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = configuration.state_dir / FILE_NAME
+    if not dry_run:
+        return await open_store(path)
+    scratch = configuration.state_dir / "dry-run.sqlite"
+    for suffix in ("", "-wal", "-shm"):
+        scratch.with_name(scratch.name + suffix).unlink(missing_ok=True)
+    async with await open_store(path) as store:
+        await store.copy_to(scratch)
+    return await open_store(scratch)
+
+
+def _agent_spec(agent: AgentConfig) -> AgentSpec:
+    return AgentSpec(
+        name=agent.name,
+        kind=agent.kind,
+        timeout=agent.timeout,
+        command=agent.command,
+        mounts=agent.mounts,
+        env=agent.env,
+        model=agent.model,
+        base_url=agent.base_url or DEFAULT_BASE_URL,
+        api_key=agent.api_key.read if agent.api_key else None,
+        binary=Path(agent.binary) if agent.binary else None,
+        prices=_prices(agent.prices),
+    )
+
+
+def _prices(prices: ConfiguredPrices | None) -> Prices | None:
+    if prices is None:
+        return None
+    return Prices(input=_exact(prices.input), cached_input=_exact(prices.cached_input), output=_exact(prices.output))
+
+
+def _exact(price: float) -> Decimal:
+    """By way of its text: 0.1 in the file is meant as one tenth."""
+    return Decimal(str(price))

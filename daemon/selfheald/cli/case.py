@@ -1,0 +1,127 @@
+"""``selfheald case``."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+from rich.syntax import Syntax
+from rich.table import Table
+from rich.text import Text
+
+from selfheald.cli import options
+from selfheald.domain.attempt import Attempt
+from selfheald.domain.case import Case
+from selfheald.domain.errors import NotFoundError
+from selfheald.domain.ids import CaseId
+from selfheald.ports import CaseEvent
+from selfheald.settings.values import Configuration
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """All that is known of a case."""
+
+    case: Case
+    attempts: Sequence[Attempt]
+    events: Sequence[CaseEvent]
+    folder: Path
+
+
+@click.command()
+@click.argument("case_id", type=int, metavar="ID")
+@options.config_option
+@options.json_option
+@click.option("--prompt", "show", flag_value="prompt.md", help="Print the last attempt's prompt.")
+@click.option("--transcript", "show", flag_value="transcript", help="Print the last attempt's transcript.")
+@click.option("--diff", "show", flag_value="fix.diff", help="Print the last attempt's diff.")
+def case(case_id: int, config: str | None, *, as_json: bool, show: str | None) -> None:
+    """One case with its history, attempts, diff and cost."""
+    configuration = options.read_configuration(config)
+    record = options.run(_record(configuration, CaseId(case_id)))
+    if show:
+        click.echo(_kept(record, show))
+    elif as_json:
+        options.print_json(record)
+    else:
+        _show(record)
+
+
+async def _record(configuration: Configuration, case_id: CaseId) -> Record:
+    async with options.reading_store(configuration) as store:
+        found = await store.cases.case(case_id)
+        if found is None:
+            raise NotFoundError(f"there is no case {case_id}: `selfheald cases` lists them")
+        return Record(
+            case=found,
+            attempts=await store.cases.attempts(case_id),
+            events=await store.cases.events(case_id),
+            folder=configuration.state_dir,
+        )
+
+
+def _kept(record: Record, name: str) -> str:
+    """What was kept of the last attempt that has it."""
+    for attempt in reversed(record.attempts):
+        for path in sorted((record.folder / attempt.folder).glob(f"{name}*")):
+            return path.read_text(errors="replace")
+    raise NotFoundError(f"no attempt of case {record.case.id} has left a {name}")
+
+
+def _show(record: Record) -> None:
+    console, case = options.console, record.case
+    console.print(f"[bold]case {case.id}[/]  {case.state}" + (f": {case.reason.meaning}" if case.reason else ""))
+    facts = Table.grid(padding=(0, 2))
+    for name, value in _facts(case):
+        facts.add_row(name, Text(value))
+    console.print(facts)
+    console.print("\n[bold]history[/]")
+    console.print(_history(record.events))
+    if record.attempts:
+        console.print("\n[bold]attempts[/]")
+        console.print(_attempts(record.attempts))
+    diff = record.folder / record.attempts[-1].folder / "fix.diff" if record.attempts else None
+    if diff and diff.exists():
+        console.print("\n[bold]diff[/]")
+        console.print(Syntax(diff.read_text(errors="replace"), "diff", background_color="default", word_wrap=True))
+
+
+def _facts(case: Case) -> Sequence[tuple[str, str]]:
+    return [
+        ("project", f"{case.project} ({case.repository})"),
+        ("failed", f"{case.pipeline.ref} at {case.commit}"),
+        ("pipeline", f"{case.pipeline.id} ({case.pipeline.file})"),
+        ("branch", case.branch),
+        ("summary", case.summary or "-"),
+        ("proof", case.proof or "-"),
+        ("pull request", case.pull_request_url or "-"),
+    ]
+
+
+def _history(events: Sequence[CaseEvent]) -> Table:
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for event in events:
+        table.add_row(
+            f"{event.at:%Y-%m-%d %H:%M:%S}", event.after, event.reason or "", Text(event.note), _by(event.actor)
+        )
+    return table
+
+
+def _by(actor: str) -> str:
+    return "" if actor == "selfheald" else f"by {actor}"
+
+
+def _attempts(attempts: Sequence[Attempt]) -> Table:
+    table = Table("", "agent", "outcome", "seconds", "tokens in/out", "USD", "note", box=None, pad_edge=False)
+    for attempt in attempts:
+        seconds = (attempt.finished_at - attempt.started_at).total_seconds() if attempt.finished_at else None
+        table.add_row(
+            str(attempt.number),
+            attempt.agent,
+            attempt.outcome or "running",
+            f"{seconds:.1f}" if seconds is not None else "",
+            f"{attempt.usage.input_tokens}/{attempt.usage.output_tokens}",
+            f"{attempt.cost_micros / 1e6:.4f}" if attempt.cost_micros else "",
+            Text(attempt.note or attempt.summary),
+        )
+    return table

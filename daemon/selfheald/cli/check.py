@@ -1,0 +1,138 @@
+"""``selfheald check``."""
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass
+
+import click
+from rich.table import Table
+from rich.text import Text
+
+from selfheald.cli import options
+from selfheald.domain.errors import NotFoundError, SelfhealdError, UnauthorizedError
+from selfheald.domain.policy import Mode, Project
+from selfheald.ports import Probe
+from selfheald.settings.values import Configuration
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What one probe found."""
+
+    what: str
+    ok: bool
+    found: str
+
+
+@click.command()
+@options.config_option
+@options.json_option
+@click.option("--offline", is_flag=True, help="Only read the configuration.")
+def check(config: str | None, *, as_json: bool, offline: bool) -> None:
+    """Validate the configuration, print what each project resolves to, then probe everything that it names.
+
+    Exit status 1: something does not work; each line says what and how to mend it.
+    """
+    configuration = options.read_configuration(config)
+    findings = () if offline else options.run(_probe(configuration))
+    if as_json:
+        options.print_json({"projects": [_plain(one) for one in configuration.projects], "findings": findings})
+    else:
+        _show(configuration, findings, offline=offline)
+    if not all(finding.ok for finding in findings):
+        raise click.exceptions.Exit(1)
+
+
+async def _probe(configuration: Configuration) -> Sequence[Finding]:
+    from selfheald.app.outside import open_outside  # noqa: PLC0415 - the daemon's modules take a while to load
+    from selfheald.app.wiring import wire  # noqa: PLC0415
+    from selfheald.semaphore.mcp import probe_mcp  # noqa: PLC0415
+
+    async with open_outside(configuration) as outside:
+        engine = wire(outside, "check")
+        findings = [await _finding("sandbox", outside.sandbox.probe())]
+        for name, agent in outside.agents.items():
+            findings.append(await _finding(f"agent {name}", agent.probe()))
+        for one in configuration.organizations:
+            findings.append(await _finding(f"organization {one.name}", _listing(outside.cis[one.name].projects())))
+            await engine.targets.refresh(one.name)
+            if one.mcp_url:
+                findings.append(await _finding(f"mcp of {one.name}", probe_mcp(one.mcp_url, one.token.read)))
+        for project in configuration.projects:
+            if project.mode is Mode.OFF:
+                continue
+            target = engine.targets.get(project.name)
+            problem = engine.targets.problems.get(project.name, "its organization does not answer")
+            if target is None:
+                findings.append(Finding(what=f"project {project.name}", ok=False, found=problem))
+                continue
+            found = f"id {target.project_id}, repository {target.repository}"
+            findings.append(Finding(what=f"project {project.name}", ok=True, found=found))
+            reading = outside.code_host.default_branch(target.repository)
+            findings.append(await _finding(f"repository {target.repository}", _branch(reading)))
+        return findings
+
+
+async def _finding(what: str, probing: Awaitable[Probe]) -> Finding:
+    """One probe; what goes wrong is said with the way to mend it."""
+    try:
+        async with asyncio.timeout(60):
+            probe = await probing
+    except TimeoutError:
+        return Finding(what=what, ok=False, found="no answer within 60 s: look at the network and the address")
+    except SelfhealdError as error:
+        return Finding(what=what, ok=False, found=f"{error.message}{_mend(error)}")
+    return Finding(what=what, ok=probe.ok, found=probe.found)
+
+
+def _mend(error: SelfhealdError) -> str:
+    match error:
+        case UnauthorizedError():
+            return ": put a token in place that may do this"
+        case NotFoundError():
+            return ": look at the name, and at what the token may see"
+        case _:
+            return ""
+
+
+async def _listing(projects: Awaitable[Sequence[object]]) -> Probe:
+    count = len(await projects)
+    hint = "" if count else ": the token sees none, or Semaphore has an outage"
+    return Probe(ok=count > 0, found=f"{count} projects{hint}")
+
+
+async def _branch(reading: Awaitable[str]) -> Probe:
+    return Probe(ok=True, found=f"default branch {await reading}")
+
+
+def _plain(project: Project) -> dict[str, object]:
+    return {
+        "name": project.name,
+        "organization": project.organization,
+        "repository": project.repository or "as Semaphore says",
+        "agent": project.agent,
+        "mode": project.mode,
+        "when": project.when.text,
+        "include": project.branches.include,
+        "exclude": project.branches.exclude,
+        "pipeline_files": project.pipeline_files,
+    }
+
+
+def _show(configuration: Configuration, findings: Sequence[Finding], *, offline: bool) -> None:
+    console = options.console
+    console.print(f"[green]ok[/]  {configuration.path}: {len(configuration.projects)} projects\n")
+    table = Table("project", "organization", "mode", "agent", "when", "branches", box=None, pad_edge=False)
+    for project in configuration.projects:
+        branches = ", ".join(project.branches.include) + " but " + ", ".join(project.branches.exclude or ("none",))
+        row = (project.organization, project.mode, project.agent, project.when.text, branches)
+        table.add_row(project.name, *(Text(cell) for cell in row))
+    console.print(table)
+    if offline:
+        return
+    console.print()
+    results = Table.grid(padding=(0, 2))
+    for finding in findings:
+        mark = "[green]ok[/]" if finding.ok else "[red]no[/]"
+        results.add_row(mark, Text(finding.what), Text(finding.found))
+    console.print(results)

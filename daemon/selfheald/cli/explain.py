@@ -1,0 +1,115 @@
+"""``selfheald explain``."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import click
+from rich.table import Table
+from rich.text import Text
+
+from selfheald.cli import options
+from selfheald.domain.decide import decide, trace
+from selfheald.domain.decision import Decision, Defer, Heal
+from selfheald.domain.errors import NotFoundError
+from selfheald.domain.ids import OrganizationName, PipelineId
+from selfheald.domain.observation import Check, Observation
+from selfheald.domain.pipeline import Pipeline
+from selfheald.domain.policy import Target
+from selfheald.engine.targets import Targets
+from selfheald.ports import CI, Verdict
+from selfheald.settings.values import Configuration
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """What would be decided now, and what was decided."""
+
+    observation: Observation
+    decision: Decision
+    checks: tuple[Check, ...]
+    stored: Verdict | None
+
+
+@click.command()
+@click.argument("pipeline_id")
+@options.config_option
+@options.json_option
+def explain(pipeline_id: str, config: str | None, *, as_json: bool) -> None:
+    """Would this pipeline be healed? Every guard and rule with its answer, in the order in which they are asked.
+
+    Asks Semaphore for the pipeline as it is now, and the store for what happened before. Exit status 1: it would not.
+    """
+    configuration = options.read_configuration(config)
+    options.set_up_logs(configuration)
+    told = options.run(_explain(configuration, PipelineId(pipeline_id)))
+    if as_json:
+        options.print_json(_plain(told))
+    else:
+        _show(told)
+    if not isinstance(told.decision, Heal):
+        raise click.exceptions.Exit(1)
+
+
+async def _explain(configuration: Configuration, pipeline_id: PipelineId) -> Explanation:
+    from selfheald.app.outside import open_outside  # noqa: PLC0415 - the daemon's modules take a while to load
+    from selfheald.app.wiring import wire  # noqa: PLC0415
+
+    async with open_outside(configuration) as outside:
+        engine = wire(outside, "explain")
+        target, pipeline = await _find(outside.cis, engine.targets, pipeline_id)
+        seen = await engine.decider.observe(target, pipeline)
+        stored = await outside.store.journal.verdict(pipeline_id)
+        return Explanation(observation=seen, decision=decide(seen), checks=trace(seen), stored=stored)
+
+
+async def _find(
+    cis: Mapping[OrganizationName, CI], targets: Targets, pipeline_id: PipelineId
+) -> tuple[Target, Pipeline]:
+    """The pipeline and its project, in whichever organization it is."""
+    for organization, ci in cis.items():
+        try:
+            pipeline = await ci.pipeline(pipeline_id)
+        except NotFoundError:
+            continue
+        await targets.refresh(organization)
+        target = targets.by_id(pipeline.project_id)
+        if target is None:
+            raise NotFoundError(
+                f"pipeline {pipeline_id} is in {organization}, but its project {pipeline.project_id} is not configured",
+            )
+        return target, pipeline
+    raise NotFoundError(f"no configured organization has a pipeline {pipeline_id}, or the tokens may not see it")
+
+
+def _plain(told: Explanation) -> dict[str, object]:
+    return {
+        "pipeline": told.observation.pipeline,
+        "decision": type(told.decision).__name__.lower(),
+        "reason": None if isinstance(told.decision, Heal) else told.decision.reason,
+        "checks": told.checks,
+        "stored": told.stored,
+    }
+
+
+def _show(told: Explanation) -> None:
+    pipeline, target = told.observation.pipeline, told.observation.target
+    console = options.console
+    console.print(f"[bold]pipeline {pipeline.id}[/] of {target.project.name}: {pipeline.ref} at {pipeline.commit}")
+    table = Table("", "question", "saw", "if no", box=None, pad_edge=False)
+    for check in told.checks:
+        answer = "[green]yes[/]" if check.allows else "[red]no[/]"
+        table.add_row(answer, check.question, Text(check.saw), check.reason)
+    console.print(table)
+    if isinstance(told.decision, Heal):
+        asks = ", after a human's approval" if told.decision.approval else ""
+        console.print(f"\n[bold green]It would be healed{asks}.[/]")
+    else:
+        later = f" Asked again at {told.decision.until:%H:%M:%S} UTC." if isinstance(told.decision, Defer) else ""
+        console.print(f"\n[bold red]It would not be healed:[/] {told.decision.reason}. {_meaning(told)}{later}")
+    if told.stored and told.stored.decision:
+        decided = f"{told.stored.decided_at:%Y-%m-%d %H:%M:%S} UTC" if told.stored.decided_at else "?"
+        console.print(f"Decided at {decided}: {told.stored.decision} {told.stored.reason or ''}")
+
+
+def _meaning(told: Explanation) -> str:
+    return "" if isinstance(told.decision, Heal) else told.decision.reason.meaning

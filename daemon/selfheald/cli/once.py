@@ -1,0 +1,58 @@
+"""``selfheald once``."""
+
+import click
+from rich.table import Table
+
+from selfheald.cli import options
+from selfheald.domain.case import Case
+from selfheald.settings.values import Configuration
+
+
+@click.command()
+@options.config_option
+@options.json_option
+@click.option("--dry-run", is_flag=True, help="Push nothing and open nothing; what it did is forgotten afterwards.")
+def once(config: str | None, *, as_json: bool, dry_run: bool) -> None:
+    """One sweep, work off what it found, exit (for cron).
+
+    Cases that wait for CI or for a reviewer are taken further by the next call.
+    """
+    configuration = options.read_configuration(config)
+    options.set_up_logs(configuration)
+    cases = options.run(_once(configuration, dry_run=dry_run))
+    if as_json:
+        options.print_json(cases)
+    else:
+        _show(cases)
+
+
+async def _once(configuration: Configuration, *, dry_run: bool) -> list[Case]:
+    from selfheald.app.daemon import once as work_off  # noqa: PLC0415 - the daemon's modules take a while to load
+    from selfheald.app.outside import open_outside, refuse_without_sandbox  # noqa: PLC0415
+    from selfheald.app.wiring import wire  # noqa: PLC0415
+    from selfheald.engine.instance import only_instance  # noqa: PLC0415
+
+    with only_instance(configuration.state_dir) as owner:
+        async with open_outside(configuration, dry_run=dry_run) as outside:
+            await refuse_without_sandbox(outside)
+            before = {case.id: case.version for case in await outside.store.cases.cases()}
+            await work_off(outside, wire(outside, owner))
+            after = await outside.store.cases.cases()
+            return [case for case in after if before.get(case.id) != case.version]
+
+
+def _show(cases: list[Case]) -> None:
+    if not cases:
+        options.console.print("Nothing to do.")
+        return
+    table = Table("case", "project", "branch", "state", "reason", "summary", box=None, pad_edge=False)
+    for case in cases:
+        table.add_row(
+            str(case.id),
+            case.project,
+            case.branch,
+            case.state,
+            case.reason or "",
+            case.pull_request_url or case.summary,
+        )
+    options.console.print(table)

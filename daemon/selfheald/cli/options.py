@@ -1,0 +1,100 @@
+"""What several commands share: the configuration, the state folder's store, output for machines and for people."""
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from rich.console import Console
+
+from selfheald.domain.durations import duration_text
+from selfheald.logs import configure
+from selfheald.settings.loading import load
+from selfheald.settings.values import Configuration
+from selfheald.store.open import FILE_NAME, Store, open_store
+
+T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
+
+console = Console(highlight=False, soft_wrap=True)
+"""Standard output for people: colours on a terminal only."""
+
+
+def config_option(command: F) -> F:
+    """Take ``--config FILE`` behind the command as well as before it."""
+    return click.option(
+        "--config",
+        metavar="FILE",
+        default=None,
+        help="The configuration; defaults to the one given before the command.",
+    )(command)
+
+
+def json_option(command: F) -> F:
+    """Take ``--json``."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")(command)
+
+
+def read_configuration(config: str | None) -> Configuration:
+    """The configuration that the command line names. Raises :class:`ConfigError` with every mistake."""
+    context = click.get_current_context()
+    path = config or context.find_object(str) or "config/selfheald.yaml"
+    return load(Path(path), os.environ)
+
+
+def set_up_logs(configuration: Configuration) -> None:
+    """Send logs to standard error as configured, secrets replaced."""
+    configure(configuration.log.format, configuration.log.level, configuration.secret_values)
+
+
+@asynccontextmanager
+async def reading_store(configuration: Configuration) -> AsyncIterator[Store]:
+    """The store for reading, also while a daemon writes."""
+    async with await open_store(configuration.state_dir / FILE_NAME, read_only=True) as store:
+        yield store
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run a command's work."""
+    return asyncio.run(work)
+
+
+def print_json(value: object) -> None:
+    """Print a value for programs: dataclasses as objects, instants as ISO 8601, durations in seconds."""
+    click.echo(json.dumps(value, default=_plain, ensure_ascii=False, indent=2))
+
+
+def _plain(value: object) -> object:
+    match value:
+        case datetime():
+            return value.isoformat()
+        case timedelta():
+            return value.total_seconds()
+        case Path():
+            return str(value)
+        case _ if hasattr(value, "__dataclass_fields__"):
+            return asdict(value)  # type: ignore[call-overload]  # the line above makes sure that it is one
+        case _:
+            return str(value)
+
+
+def when_text(instant: datetime | None, now: datetime) -> str:
+    """How long ago, or how soon, for people."""
+    if instant is None:
+        return "-"
+    seconds = int((now - instant).total_seconds())
+    text = _rough(abs(seconds))
+    return f"{text} ago" if seconds >= 0 else f"in {text}"
+
+
+def _rough(seconds: int) -> str:
+    for size in (86_400, 3_600, 60):
+        if seconds >= 2 * size:
+            return duration_text(timedelta(seconds=seconds - seconds % size))
+    return f"{seconds}s"

@@ -1,0 +1,225 @@
+"""The engine on fakes: what one test needs, put together."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from tests import builders as make
+from tests.fakes.ci import FakeCI
+from tests.fakes.clock import ManualClock
+from tests.fakes.code_host import FakeCodeHost
+from tests.fakes.repositories import FakeRepositories
+from tests.fakes.store import FakeStore
+
+from selfheald.domain.attempt import Attempt, AttemptOutcome, Usage
+from selfheald.domain.case import Case
+from selfheald.domain.events import Event
+from selfheald.domain.ids import AgentName, CaseId, Sha
+from selfheald.domain.pipeline import Pipeline
+from selfheald.domain.policy import Project
+from selfheald.domain.polling import Pace
+from selfheald.engine.casework import Casework
+from selfheald.engine.decide import Decider
+from selfheald.engine.dispatch import Dispatcher
+from selfheald.engine.heal import Healer
+from selfheald.engine.propose import Proposer
+from selfheald.engine.sweep import Sweeper
+from selfheald.engine.targets import Targets
+from selfheald.engine.verify import Verifier
+from selfheald.ports import AgentReport, AgentTask, Command, Exit, Layout, Probe
+
+ORGANIZATION = make.project().organization
+T = TypeVar("T")
+Work = Callable[[AgentTask], AgentReport]
+
+
+def fixes(task: AgentTask) -> AgentReport:
+    """Do what a good agent does."""
+    (task.tree / "cents.py").write_text("fixed\n")
+    (task.tree / "commit-message.txt").write_text("round half up\n")
+    return AgentReport(outcome=AttemptOutcome.FIXED, message="Done.", usage=Usage(input_tokens=10, output_tokens=2))
+
+
+def ends(outcome: AttemptOutcome, note: str = "") -> Work:
+    """End like this without touching anything."""
+    return lambda _: AgentReport(outcome=outcome, message="", note=note)
+
+
+@dataclass
+class ScriptedAgent:
+    """Implements the port ``Agent``: what it does is the test's."""
+
+    work: Work = fixes
+    tasks: list[AgentTask] = field(default_factory=list)
+    hold: asyncio.Event | None = None
+    """When given, it waits for this before it works."""
+    started: asyncio.Event = field(default_factory=asyncio.Event)
+    name: AgentName = make.AGENT
+
+    async def run(self, task: AgentTask, progress: Callable[[str], None]) -> AgentReport:
+        self.tasks.append(task)
+        self.started.set()
+        progress("looking at the log")
+        if self.hold:
+            await self.hold.wait()
+        return self.work(task)
+
+    def cost_micros(self, usage: Usage) -> int:
+        return usage.input_tokens
+
+    async def probe(self) -> Probe:
+        return Probe(ok=True, found="scripted")
+
+
+@dataclass
+class ScriptedSandbox:
+    """Implements the port ``Sandbox`` for commands of ``verify``: ends each with the code that the test sets."""
+
+    code: int = 0
+    timed_out: bool = False
+    commands: list[Command] = field(default_factory=list)
+
+    def layout(self, tree: Path, home: Path) -> Layout:
+        return Layout(tree=str(tree), home=str(home))
+
+    async def run(self, command: Command, on_line: Callable[[bytes], bool | None]) -> Exit:
+        self.commands.append(command)
+        on_line(b"checking")
+        code = None if self.timed_out else self.code
+        return Exit(code=code, timed_out=self.timed_out, seconds=0.1, stderr="it went wrong")
+
+    async def probe(self) -> Probe:
+        return Probe(ok=True, found="scripted")
+
+
+class Rig:
+    """One project, one worker, no time, no network."""
+
+    def __init__(self, state_dir: Path, *, project: Project | None = None, workers: int = 1) -> None:
+        self.state_dir = state_dir
+        self.project = project or make.project()
+        self.clock = ManualClock()
+        self.ci = FakeCI()
+        self.code_host = FakeCodeHost()
+        self.repositories = FakeRepositories()
+        self.agent = ScriptedAgent()
+        self.sandbox = ScriptedSandbox()
+        self.store = FakeStore()
+        self.events: list[Event] = []
+        self.failed_commit = self.repositories.add(make.REPOSITORY, {"cents.py": "broken\n"})
+        self.code_host.add_repository(make.REPOSITORY, head=self.failed_commit)
+        self._wire(workers)
+
+    def _wire(self, workers: int) -> None:
+        cis = {ORGANIZATION: self.ci}
+        self.targets = Targets([self.project], cis)
+        decider = Decider(journal=self.store.journal, code_host=self.code_host, clock=self.clock, listener=self.hear)
+        pace = Pace(interval=make.later(seconds=30) - make.NOW, idle_interval=make.later(minutes=5) - make.NOW)
+        self.sweeper = Sweeper(
+            targets=self.targets,
+            cis=cis,
+            journal=self.store.journal,
+            decider=decider,
+            clock=self.clock,
+            listener=self.hear,
+            pace=pace,
+            lookback=make.later(hours=1) - make.NOW,
+        )
+        healer = Healer(
+            cis=cis,
+            repositories=self.repositories,
+            agents={make.AGENT: self.agent},
+            verifier=Verifier(self.sandbox, timeout=make.later(minutes=5) - make.NOW),
+            cases=self.store.cases,
+            clock=self.clock,
+            listener=self.hear,
+            state_dir=self.state_dir,
+        )
+        self.dispatcher = Dispatcher(
+            healer=healer,
+            targets=self.targets,
+            cases=self.store.cases,
+            clock=self.clock,
+            listener=self.hear,
+            workers=workers,
+            owner="me",
+        )
+        self.casework = Casework(
+            targets=self.targets,
+            cis=cis,
+            code_host=self.code_host,
+            repositories=self.repositories,
+            proposer=Proposer(
+                cis=cis,
+                code_host=self.code_host,
+                repositories=self.repositories,
+                cases=self.store.cases,
+                organization_urls={ORGANIZATION: "https://acme.semaphoreci.com"},
+            ),
+            cases=self.store.cases,
+            clock=self.clock,
+            listener=self.hear,
+            look_again=make.later(minutes=1) - make.NOW,
+        )
+
+    def hear(self, event: Event) -> None:
+        self.events.append(event)
+
+    def heard(self, kind: type[T]) -> list[T]:
+        """The events of one kind so far."""
+        return [event for event in self.events if isinstance(event, kind)]
+
+    def failing(self, **overrides: Any) -> Pipeline:
+        """A pipeline that failed at the repository's only commit, put into Semaphore."""
+        pipeline = make.pipeline(**{"commit": self.failed_commit} | overrides)
+        self.ci.put(pipeline)
+        return pipeline
+
+    async def sweep(self) -> None:
+        """Look at every project once."""
+        await self.targets.refresh(ORGANIZATION)
+        await self.sweeper.once()
+
+    async def heal(self) -> int:
+        """Make the attempts that are due, and wait for them."""
+        async with asyncio.TaskGroup() as group:
+            return await self.dispatcher.start_due(group)
+
+    async def case(self, number: int = 1) -> Case:
+        case = await self.store.cases.case(CaseId(number))
+        assert case
+        return case
+
+    async def attempts(self, number: int = 1) -> Sequence[Attempt]:
+        return await self.store.cases.attempts(CaseId(number))
+
+    async def to_validating(self) -> Case:
+        """From a failed pipeline to our branch on the remote."""
+        self.failing()
+        await self.sweep()
+        await self.heal()
+        await self.casework.work_off()
+        return await self.case()
+
+    def ci_on_our_branch(self, case: Case, **overrides: Any) -> Pipeline:
+        """A pipeline of our branch at our commit; it passed unless told otherwise."""
+        ours = {"id": f"ours-{case.version}", "ref": make.branch(case.branch), "commit": case.pushed}
+        pipeline = make.passed_pipeline(**ours | {"created_at": self.clock.now()} | overrides)
+        self.ci.put(pipeline)
+        return pipeline
+
+    async def to_proposed(self) -> Case:
+        """From a failed pipeline to an open pull request."""
+        case = await self.to_validating()
+        self.code_host.set_branch(make.REPOSITORY, case.branch, case.pushed)
+        self.ci_on_our_branch(case)
+        self.clock.move(minutes=2)
+        await self.casework.work_off()
+        return await self.case()
+
+
+def commit_of(case: Case) -> Sha:
+    assert case.pushed
+    return case.pushed
