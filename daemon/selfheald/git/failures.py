@@ -28,7 +28,10 @@ _WORDS: tuple[tuple[type[SelfhealdError], tuple[str, ...]], ...] = (
             "internal server error|unpacker error",  # how GitHub's outages look to a push
         ),
     ),
-    (RefusedError, ("remote rejected", "hook declined", "protected branch", r"\bGH0\d\d\b", "refusing to allow")),
+    (
+        RefusedError,
+        ("remote rejected", "hook declined", "protected branch", r"\bGH0\d\d\b", "refusing to allow", "invalid path"),
+    ),
     (
         UnauthorizedError,
         (

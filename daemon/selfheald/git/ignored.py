@@ -58,9 +58,10 @@ async def _ask(mirror: Mirror, scratch: Path, paths: Sequence[str]) -> frozenset
         mirror.call(
             "asking for ignored files",
             *("check-ignore", "-z", "--stdin", "--no-index"),
-            env={"GIT_WORK_TREE": str(scratch)},
-            stdin=b"".join(os.fsencode(path) + b"\0" for path in paths),
+            # check-ignore takes no literal paths; after "./" nothing is magic any more.
+            env={"GIT_WORK_TREE": str(scratch), "GIT_LITERAL_PATHSPECS": "0"},
+            stdin=b"".join(b"./%s\0" % os.fsencode(path) for path in paths),
             accept=(0, 1),
         )
     )
-    return frozenset(os.fsdecode(path) for path in answer.stdout.split(b"\0") if path)
+    return frozenset(os.fsdecode(path.removeprefix(b"./")) for path in answer.stdout.split(b"\0") if path)

@@ -39,7 +39,9 @@ class _Level:
 class Reading:
     """What a walk over a work tree found, compared with the base commit."""
 
-    def __init__(self, base: Base) -> None:
+    def __init__(self, base: Base, *, most_entries: int = _MOST_ENTRIES) -> None:
+        self.stop = threading.Event()
+        """Set from another thread to end the walk early."""
         self.summary = ""
         self.new: dict[str, str] = {}
         """Paths that the base does not have, with their modes; ignored ones are among them."""
@@ -48,17 +50,18 @@ class Reading:
         self._base = base
         self._seen: set[str] = set()
         self._left: dict[str, str] = {}
+        self._most_entries = most_entries
         self._looked_at = 0
         self._around_submodules = {
             folder for path, file in base.items() if file.mode == SUBMODULE for folder in parents(path)
         }
 
-    def walk(self, root: Path, stop: threading.Event) -> None:
-        """Read the whole tree; ends early when ``stop`` is set. Raises :class:`RefusedError` for an endless one."""
+    def walk(self, root: Path) -> None:
+        """Read the whole tree; ends early when :attr:`stop` is set. Raises :class:`RefusedError` for an endless one."""
         levels = [_level(os.open(root, FOLDER), "", 1)]
         try:
             self.summary = summary_in(levels[0].folder)
-            while levels and not stop.is_set():
+            while levels and not self.stop.is_set():
                 name = next(levels[-1].names, None)
                 if name is None:
                     os.close(levels.pop().folder)
@@ -108,8 +111,8 @@ class Reading:
     def _look(self, level: _Level, name: str) -> _Level | None:
         path = level.prefix + name
         self._looked_at += 1
-        if self._looked_at > _MOST_ENTRIES:
-            raise RefusedError(f"reading the work tree: it has more than {_MOST_ENTRIES} files and folders")
+        if self._looked_at > self._most_entries:
+            raise RefusedError(f"reading the work tree: it has more than {self._most_entries} files and folders")
         if path == COMMIT_MESSAGE:
             return None
         if is_git_folder(name):

@@ -41,11 +41,14 @@ class Remote:
     """
 
     def __init__(self, git_url: str, credential: Credential) -> None:
-        parts = urlsplit(git_url)
+        try:
+            parts = urlsplit(git_url)
+        except ValueError as error:
+            raise ConfigError(f"git_url: not an address: {error}") from error
         self._loopback = _is_loopback(parts.hostname)
         if parts.scheme != "https" and not (parts.scheme == "http" and self._loopback):
             raise ConfigError("git_url: only https is allowed, and http on a loopback address")
-        if parts.username or parts.password or parts.query or parts.fragment:
+        if not parts.hostname or parts.username or parts.password or parts.query or parts.fragment:
             raise ConfigError("git_url: only a scheme, a host and a path are allowed")
         self._url = git_url.rstrip("/")
         self._scheme = parts.scheme

@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
-from selfheald.domain.errors import PermanentError
+from selfheald.domain.errors import PermanentError, TransientError
 from selfheald.domain.ids import Sha, Slug
 from selfheald.domain.proposal import FileChange, TreeChanges
 from selfheald.git.command import GitProgram
@@ -109,7 +110,13 @@ class GitRepositories:
 
     async def _checkout(self, mirror: Mirror, commit: Sha, path: Path) -> None:
         await mirror.ensure(commit)
-        place = await self._spares.take(mirror.repository) or self._folders.scratch("taken")
+        if spare := await self._spares.take(mirror.repository):
+            # A spare that cannot be used costs time, not the attempt: what is really wrong comes up again below.
+            with suppress(TransientError):
+                return await self._write(mirror, commit, place=spare, path=path)
+        return await self._write(mirror, commit, place=self._folders.scratch("taken"), path=path)
+
+    async def _write(self, mirror: Mirror, commit: Sha, *, place: Path, path: Path) -> None:
         try:
             await asyncio.to_thread(place.mkdir, exist_ok=True)
             tree = _moved(place / TREE, path)

@@ -1,7 +1,6 @@
 """What an agent changed: its tree compared with the base commit."""
 
 import asyncio
-import threading
 
 from selfheald.domain.errors import TransientError
 from selfheald.domain.proposal import TreeChanges
@@ -24,11 +23,10 @@ async def changes_in(mirror: Mirror, folders: Folders, tree: WorkTree) -> TreeCh
 
 
 async def _walk(reading: Reading, tree: WorkTree, *, seconds: float) -> None:
-    stop = threading.Event()
     try:
         async with asyncio.timeout(seconds):
-            await asyncio.to_thread(reading.walk, tree.path, stop)
+            await asyncio.to_thread(reading.walk, tree.path)
     except TimeoutError as error:
         raise TransientError(f"reading the work tree of {tree.repository}: longer than {seconds:.0f} s") from error
     finally:
-        stop.set()  # a thread cannot be cancelled: it is asked to end
+        reading.stop.set()  # a thread cannot be cancelled: it is asked to end

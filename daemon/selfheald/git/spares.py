@@ -70,7 +70,7 @@ class Spares:
             try:
                 await self._make(mirror, commit)
                 await mirror.tidy()
-                await self._drop_oldest()
+                await self.trim()
                 await self._folders.sweep()
             except (SelfhealdError, OSError) as error:  # the next checkout then writes its tree itself
                 _LOG.debug("spare_not_made", repository=mirror.repository, error=str(error))
@@ -92,7 +92,8 @@ class Spares:
             if fresh.exists():
                 await self._folders.remove(fresh)
 
-    async def _drop_oldest(self) -> None:
+    async def trim(self) -> None:
+        """Drop the oldest spares over the limit."""
         places = sorted(self._folders.spares.glob("*/*"), key=_made_at, reverse=True)
         await self._folders.remove(*places[self._most :])
 
