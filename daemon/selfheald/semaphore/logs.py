@@ -122,9 +122,9 @@ class _OpenLine:
         self._pieces.clear()
         if not cut and len(line) <= LINE_LIMIT:
             return line
-        half = min(LINE_LIMIT, len(line)) // 2
-        cut += len(line) - 2 * half
-        return f"{line[:half]} … {cut} characters … {line[len(line) - half :]}"
+        kept = min(LINE_LIMIT, len(line))
+        cut += len(line) - kept
+        return f"{line[: kept // 2]} … {cut} characters … {line[len(line) - (kept - kept // 2) :]}"
 
     def _shrink(self) -> None:
         """Forget what the next redraw hides, or else the middle of the line."""
