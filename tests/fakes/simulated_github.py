@@ -1,5 +1,6 @@
 """The simulated GitHub with repositories that have commits, and the real adapter on top of it."""
 
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -45,12 +46,13 @@ class SimulatedGitHub:
         token: Callable[[], str] | None = lambda: TOKEN,
         app: GitHubApp | None = None,
         call_timeout: timedelta = timedelta(seconds=60),
+        wall: Callable[[], float] = time.time,
     ) -> AsyncIterator[GitHub]:
         """The real adapter, without pauses."""
         settings = GitHubSettings(
             api_url=self.url, call_timeout=call_timeout, write_pause=timedelta(0), retry_backoff=0
         )
-        github = GitHub(settings, token=token, app=app, observe=self.observed.append)
+        github = GitHub(settings, token=token, app=app, observe=self.observed.append, wall=wall)
         try:
             yield github
         finally:

@@ -54,14 +54,13 @@ class GitHub:
 
     async def aclose(self) -> None:
         """Close the connections and end the thread; a request that hangs is waited for no longer than its timeout."""
-        loop = asyncio.get_running_loop()
+        closed = asyncio.get_running_loop().run_in_executor(self._thread, self._clients.close)
+        self._thread.shutdown(wait=False)
         try:
             async with asyncio.timeout(self._settings.request_timeout.total_seconds()):
-                await loop.run_in_executor(self._thread, self._clients.close)
+                await asyncio.shield(closed)
         except TimeoutError:
-            pass  # the thread is stuck in a request and ends with it
-        finally:
-            self._thread.shutdown(wait=False, cancel_futures=True)
+            return  # the thread is stuck in a request; it closes and ends right after it
 
     async def git_token(self, repository: Slug) -> str:
         """The credential for pushing to and fetching from a repository, as the password of any user name."""
@@ -125,19 +124,19 @@ class GitHub:
 
     async def _ask_for_reviews(self, found: PullRequest, reviewers: Sequence[str]) -> None:
         # A reviewer who has reviewed is not "requested" any more, and must not be asked again.
+        repository, doing = found.repository, f"asking for reviews of {found.url}"
+        missing: Sequence[str] = ()
         try:
-            involved = await self._call(
-                "list_reviews", "listing reviewers", found.repository, partial(made.reviewers_of, found)
-            )
-        except SelfhealdError:
-            return
-        missing = [reviewer for reviewer in reviewers if reviewer.lower() not in involved]
-        if not missing or await self._tried("request_reviewers", found, partial(made.ask, found, missing)):
-            return
-        if len(missing) > 1:
+            involved = await self._call("list_reviews", doing, repository, partial(made.reviewers_of, found))
+            missing = [reviewer for reviewer in reviewers if reviewer.lower() not in involved]
+            if missing:
+                await self._call("request_reviewers", doing, repository, partial(made.ask, found, missing), "201")
+        except RefusedError:
             # One stranger among them refuses them all.
-            for reviewer in missing:
+            for reviewer in missing if len(missing) > 1 else ():
                 await self._tried("request_reviewers", found, partial(made.ask, found, [reviewer]))
+        except SelfhealdError:
+            return  # observed by its status; asked again the next time
 
     async def _tried(self, operation: str, found: PullRequest, work: Callable[[github.Github], None]) -> bool:
         try:
