@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from selfheald.simulator.bare import ZERO_SHA, GitFailedError, branches
+from selfheald.simulator.bare import ZERO_SHA, GitFailedError, branches, run_git
 from selfheald.simulator.githttp import create_bare_repository, git_app
 from selfheald.simulator.hooks import Hooks
 from selfheald.simulator.serving import serve
@@ -120,6 +120,24 @@ async def test_a_push_is_told_once_per_changed_branch_before_the_client_ends(
 
         await git(tree, "push", "--quiet", "origin", ":selfheal-x")
         assert served.pushes[2:] == [(SLUG, "selfheal-x", commit, ZERO_SHA)]
+
+
+async def test_a_push_needs_nobody_who_listens(tmp_path: Path) -> None:
+    await create_bare_repository(tmp_path / "server", SLUG)
+    async with serve(git_app(tmp_path / "server", Hooks(), token=TOKEN)) as url:
+        tree, commit = await clone_with_commit(tmp_path, f"{url}/{SLUG}")
+        await git(tree, "push", "--quiet", "origin", "main")
+
+    assert await branches(tmp_path / "server" / f"{SLUG}.git") == {"main": commit}
+
+
+async def test_a_git_command_that_is_cancelled_is_ended(tmp_path: Path) -> None:
+    bare = await create_bare_repository(tmp_path, SLUG)
+    os.mkfifo(bare / "never-written")
+
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await run_git(bare, "hash-object", "never-written")
 
 
 async def test_a_push_too_large_for_one_request_is_streamed_in_chunks(
