@@ -97,26 +97,24 @@ def pull_request_body(
 
 def _what_failed(case: Case, jobs: Sequence[FailedJob], url: str) -> str:
     branch = f" on {code(case.source_branch)}" if case.source_branch is not None else ""
-    lines = [
-        "### What failed",
-        "",
-        f"{_pipeline(case.pipeline, url)}{branch}, at {_short(case.commit)}. Jobs that did not pass:",
-        "",
-    ]
+    where = f"{_pipeline(case.pipeline, url)}{branch}, at {_short(case.commit)}."
+    lines = ["### What failed", ""]
+    lines += [f"{where} Jobs that did not pass:", ""] if jobs else [where]
     lines += [f"- {_link(code(job.name), url, f'jobs/{_part(job.id)}')}" for job in jobs[:MOST_JOBS]]
     lines += _and_more(len(jobs) - MOST_JOBS, "- and {} more")
-    return "\n".join(lines if jobs else [*lines, "- none: the pipeline failed before its jobs ran"])
+    return "\n".join(lines)
 
 
 def _what_changed(case: Case, attempts: Sequence[Attempt], changes: TreeChanges) -> str:
-    lines = ["### What changed", "", code(case.summary, SUMMARY_LIMIT, empty="(no summary)"), ""]
-    lines += ["| File | Change |", "|---|---|"]
+    lines = ["### What changed", "", code(case.summary, SUMMARY_LIMIT, empty="(no summary)")]
+    if changes.files:
+        lines += ["", "| File | Change |", "|---|---|"]
     lines += [f"| {cell(file.path)} | {_kind(file)} |" for file in changes.files[:MOST_FILES]]
     lines += _and_more(len(changes.files) - MOST_FILES, "| and {} more | |")
     if changes.left_out:
         lines += ["", "Left out of the proposal:", ""]
-        lines += [f"- {code(reason)}" for reason in changes.left_out[:MOST_LEFT_OUT]]
-        lines += _and_more(len(changes.left_out) - MOST_LEFT_OUT, "- and {} more")
+    lines += [f"- {code(reason)}" for reason in changes.left_out[:MOST_LEFT_OUT]]
+    lines += _and_more(len(changes.left_out) - MOST_LEFT_OUT, "- and {} more")
     message = attempts[-1].message.strip() if attempts else ""
     if message:
         lines += ["", "The agent's own words, which nobody has checked:", "", quoted(message, MESSAGE_LIMIT)]
