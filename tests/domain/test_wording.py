@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.builders import NOW, case, failed_job, passed_pipeline, pipeline, sha
 
@@ -39,6 +39,9 @@ NASTY = [
     "@\u200bada #\u202e12",
     "@#5ada #@5 @@ada",
 ]
+
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""A busy machine is no finding."""
 
 texts = st.text(max_size=400) | st.sampled_from(NASTY) | st.text(alphabet="`~|<!->@#1[]()\\ \n\u202eé", max_size=400)
 
@@ -128,6 +131,7 @@ def test_a_subject_without_spaces_is_cut_anywhere() -> None:
     assert subject.endswith("x…")
 
 
+@unhurried
 @given(texts, texts)
 def test_a_commit_message_has_one_subject_and_three_trailers_whatever_the_summary(summary: str, agent: str) -> None:
     lines = commit_message(summary=summary, case_id=CASE, attempt=1, agent=AgentName(agent)).split("\n")
@@ -168,6 +172,7 @@ def test_the_agents_summary_is_kept_but_cannot_act(said: str, kept: str) -> None
     assert summary_of(said, ("Lint",)) == kept
 
 
+@unhurried
 @given(texts)
 def test_no_summary_acts(said: str) -> None:
     summary = summary_of(said, (said,))
@@ -194,6 +199,7 @@ def test_only_the_summary_is_filled_into_a_title(template: str, title: str) -> N
     assert pull_request_title(template, "fix it") == title
 
 
+@unhurried
 @given(texts, texts)
 def test_a_title_is_one_line_that_github_takes(template: str, summary: str) -> None:
     title = pull_request_title(template, summary)
@@ -270,6 +276,7 @@ def test_the_marker_is_exact() -> None:
     assert marker(CASE) not in marker(CaseId(77))
 
 
+@unhurried
 @given(texts, texts, texts)
 def test_nothing_from_outside_leaves_its_code(message: str, name: str, path: str) -> None:
     story = body(
@@ -319,6 +326,7 @@ def test_a_quote_is_fenced_longer_than_anything_in_it() -> None:
     assert quoted("one\r\n~~~~\rtwo\u202e", 100) == "~~~~~text\none\n~~~~\ntwo\n~~~~~"
 
 
+@unhurried
 @given(texts, st.integers(min_value=1, max_value=100))
 def test_a_shortened_text_keeps_its_limit(text: str, limit: int) -> None:
     assert len(shortened(text, limit)) <= limit
