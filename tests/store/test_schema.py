@@ -16,7 +16,7 @@ from selfheald.domain.errors import ConfigError
 from selfheald.domain.pipeline import Result, State
 from selfheald.store.database import Database
 from selfheald.store.open import Store, open_store
-from selfheald.store.schema import Migration, known_migrations, statements
+from selfheald.store.schema import Migration, copy_into, known_migrations, statements
 
 KNOWN = known_migrations()
 LATEST = KNOWN[-1].version
@@ -154,6 +154,17 @@ class TestMigrating:
             await open_store(path)
 
         assert version(path) == 0
+
+
+class TestCopies:
+    def test_a_copy_that_fails_leaves_no_file(self, tmp_path: Path) -> None:
+        target = tmp_path / "copy.sqlite"
+        with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+            connection.execute("BEGIN")
+            with pytest.raises(sqlite3.OperationalError, match="within a transaction"):
+                copy_into(connection, target)
+
+        assert not target.exists()
 
 
 class TestStatements:

@@ -7,8 +7,9 @@ Other processes (the command line beside a running daemon) open the same file; S
 
 import os
 import sqlite3
+import tempfile
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -88,7 +89,7 @@ def _transaction(connection: sqlite3.Connection, begin: str, work: Callable[[sql
 
 
 def _connect_writer(path: Path, migrations: Sequence[Migration]) -> sqlite3.Connection:
-    _make_private(path)
+    _ensure_file(path)
     connection = _connect(path, mode="rw")
     try:
         _use_write_ahead_log(connection, path)
@@ -138,14 +139,29 @@ def _use_write_ahead_log(connection: sqlite3.Connection, path: Path) -> None:
         )
 
 
-def _make_private(path: Path) -> None:
+def _ensure_file(path: Path) -> None:
     """Make folder and file, for their owner's eyes only; SQLite gives its side files the same mode."""
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with suppress(FileExistsError):
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        if not path.exists():
+            _make_file(path)
     except OSError as error:
         raise ConfigError(f"opening {path}: {error.strerror}. selfheald's user must be able to write there") from error
+
+
+def _make_file(path: Path) -> None:
+    """Make an empty database that has its write-ahead log from the first moment.
+
+    Switching a file to it while another process opens the same file can fail in both ("database is locked", at once).
+    So the file is made in a folder of its own, and put in its place whole, unless somebody was faster.
+    """
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".selfheald-new-") as folder:
+        new = Path(folder) / path.name
+        os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        with closing(_connect(new, mode="rw")) as connection:
+            _use_write_ahead_log(connection, path)
+        with suppress(FileExistsError):
+            path.hardlink_to(new)
 
 
 def _copy(connection: sqlite3.Connection, path: Path, target: Path) -> None:
