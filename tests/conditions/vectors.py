@@ -14,7 +14,9 @@ KINDS = {"missing_keyword": "missing_input"}
 
 
 def read(name: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (FOLDER / f"{name}.jsonl").read_text("utf-8").splitlines()]
+    """Read a file of vectors; ``place`` says where each one stands."""
+    lines = (FOLDER / f"{name}.jsonl").read_bytes().splitlines()
+    return [json.loads(line) | {"place": f"{name}-{number}"} for number, line in enumerate(lines, 1)]
 
 
 def answer(vector: dict[str, Any]) -> tuple[object, str | None, str | None]:

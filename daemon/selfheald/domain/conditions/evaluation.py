@@ -11,7 +11,7 @@ from typing import Self
 from selfheald.domain.conditions.errors import ConditionError, ErrorKind
 from selfheald.domain.conditions.functions import Function, answered
 from selfheald.domain.conditions.pcre.matching import Matcher
-from selfheald.domain.conditions.syntax import Call, Comparison, Junction, Keyword, Literal, Node, in_order
+from selfheald.domain.conditions.syntax import Call, Comparison, Keyword, Literal, Node, in_order
 from selfheald.domain.conditions.values import as_pattern, crash, equal, fingerprint, octets, truth
 
 
@@ -60,9 +60,9 @@ def run(
             case Comparison(operator):
                 right, left = stack.pop(), stack.pop()
                 stack.append(compared(operator, left, right, matcher))
-            case Junction(operator):
+            case _:
                 right, left = stack.pop(), stack.pop()
-                stack.append(joined(operator, left, right))
+                stack.append(joined(step.operator, left, right))
     return truth(stack.pop())
 
 

@@ -74,8 +74,9 @@ def described_functions(description: object) -> dict[str, Function]:
     return functions_of([_answer(item) for item in description])
 
 
-def _answer(item: object) -> Answer:
-    if not isinstance(item, dict) or not isinstance(item.get("name"), str):
+def _answer(item: object, **known: object) -> Answer:
+    item = {**item, **known} if isinstance(item, dict) else {}
+    if not isinstance(item.get("name"), str):
         raise ShapeError('a function must be an object with a "name"')
     params = item.get("params")
     if params is not None and not isinstance(params, list):
@@ -97,7 +98,7 @@ class _Described:
         cases = description.get("cases", [])
         if not isinstance(arities, list | range) or not isinstance(cases, list):
             raise ShapeError('"arity" and "cases" of a function must be lists')
-        return cls(arities, [_answer({**dict(case), "name": ""}) for case in cases], description)
+        return cls(arities, [_answer(case, name="") for case in cases], description)
 
     def function(self) -> Function:
         return Function(arities=self.arities, answer=self._answered)

@@ -11,7 +11,7 @@ from selfheald.domain.conditions.evaluation import Program, compared, joined
 from selfheald.domain.conditions.grammar import parse
 from selfheald.domain.conditions.pcre.matching import Matcher
 from selfheald.domain.conditions.recorded import Answer
-from selfheald.domain.conditions.syntax import Call, Comparison, Junction, Keyword, Literal, Node
+from selfheald.domain.conditions.syntax import Call, Comparison, Junction, Keyword, Literal
 from selfheald.domain.conditions.values import literal, written_number
 
 
@@ -44,7 +44,7 @@ def reduced(text: str, answers: Sequence[Answer]) -> str | float:
     return result if is_number else written(result)  # type: ignore[return-value]  # mypy loses the type in the name
 
 
-def _leaf(step: Node, answers: Sequence[Answer]) -> object:
+def _leaf(step: Literal | Call | Keyword, answers: Sequence[Answer]) -> object:
     match step:
         case Literal(value):
             return value
@@ -53,9 +53,8 @@ def _leaf(step: Node, answers: Sequence[Answer]) -> object:
                 if answer.name == name and answer.fits(params):
                     return answer.result
             return Symbolic(f"{name}({', '.join(map(written, params))})", compound=False)
-        case Keyword(name):
-            return Symbolic(name, compound=False)
-    raise TypeError(step)
+        case _:
+            return Symbolic(step.name, compound=False)
 
 
 def _combined(step: Comparison | Junction, left: object, right: object, matcher: Matcher) -> object:

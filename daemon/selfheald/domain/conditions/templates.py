@@ -118,10 +118,8 @@ def _operand(kind: str, text: str) -> object:
         return NoValue()
     if text in CONSTANTS:
         return CONSTANTS[text]
-    count, function = _function(text)
-    if count:
-        raise _failed(f"wrong number of args for {text}: want {count} got 0")
-    return function()
+    count, _ = _function(text)  # every function takes something
+    raise _failed(f"wrong number of args for {text}: want {count} got 0")
 
 
 def _unquoted(text: str) -> str:

@@ -36,15 +36,22 @@ LOOKS = ("(?=", "(?!", "(?<=", "(?<!")
 VERBS = {"FAIL": "(?!)", "F": "(?!)", "PRUNE": "(*PRUNE)", "SKIP": "(*SKIP)", "MARK": "", "": ""}
 
 
-def read_branches(source: Source) -> list[Piece]:
-    """Read alternatives up to a closing parenthesis or the end; options set inside end with them."""
+def read_branches(source: Source, *, same_numbers: bool = False) -> list[Piece]:
+    """Read alternatives up to a closing parenthesis or the end; options set inside end with them.
+
+    With ``same_numbers`` the groups of each alternative are numbered alike.
+    """
     options = source.options
+    before = most = source.groups
     source.depth += 1
     if source.depth > DEEPEST:
         raise source.error("parentheses are too deeply nested")
     branches = [_read_sequence(source)]
     while source.accept("|"):
+        most = max(most, source.groups)
+        source.groups = before if same_numbers else source.groups
         branches.append(_read_sequence(source))
+    source.groups = max(most, source.groups)
     source.depth -= 1
     source.options = options
     return branches
@@ -205,20 +212,19 @@ def _enclosed(source: Source) -> Piece:
     if source.accept("(?>"):
         return _closed("(?>", source)
     if source.accept("(?|"):
-        return _reset(source)
+        return _closed("(?|", source, same_numbers=True)
     named = source.match(NAMED_GROUP)
     if named is not None:
         return _named(named.group(1) or named.group(2), source)
-    if not source.accept("("):
-        raise source.error("a group was expected")
+    source.position += len("(")
     if source.accept("?"):
         raise source.error("unrecognized character after (? or (?-")
     source.groups += 1
     return _closed("(", source)
 
 
-def _closed(opening: str, source: Source) -> Piece:
-    inner = alternatives(read_branches(source))
+def _closed(opening: str, source: Source, *, same_numbers: bool = False) -> Piece:
+    inner = alternatives(read_branches(source, same_numbers=same_numbers))
     _close(source)
     return group(opening, inner, width=inner.width)
 
@@ -242,22 +248,3 @@ def _named(name: str, source: Source) -> Piece:
     source.names.add(name)
     source.groups += 1
     return _closed(f"(?P<{name}>", source)
-
-
-def _reset(source: Source) -> Piece:
-    """Read ``(?|a|b)``: the groups of each alternative have the same numbers."""
-    before = most = source.groups
-    outside = source.options
-    source.depth += 1
-    branches = []
-    while True:
-        source.groups = before
-        branches.append(_read_sequence(source))
-        most = max(most, source.groups)
-        if not source.accept("|"):
-            break
-    source.depth -= 1
-    source.groups, source.options = most, outside
-    _close(source)
-    inner = alternatives(branches)
-    return group("(?|", inner, width=inner.width)

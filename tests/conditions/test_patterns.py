@@ -1,0 +1,207 @@
+"""PCRE 8.44's ways, where the ``regex`` module has others."""
+
+import pytest
+
+from selfheald.domain.conditions.errors import ConditionError
+from selfheald.domain.conditions.pcre.matching import Matcher
+from selfheald.domain.conditions.values import octets
+
+
+def found(pattern: str, subject: str) -> bool:
+    """Search as a condition does; both are written as they would be in a pipeline file and in a branch name."""
+    return Matcher(1).finds(pattern, octets(subject))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "subject"),
+    [
+        ("^main$", "main\n"),
+        ("^main", "main-2"),
+        ("ain$", "main\n"),
+        ("ai", "main"),
+        (r"\Qa.b\E.c", "a.bxc"),
+        (r"a\E*b", "aab"),
+        (r"\Qa b", "a b"),
+        (r"(?x) a b # c", "ab"),
+        (r"(?x)a\ b", "a b"),
+        (r"a(?#note)*b", "aab"),
+        (octets("(?i)straße"), "STRAßE"),
+        (r"(?i)[^a]b", "cB"),
+        (r"(?i)(a)\1", "aA"),
+        (r"(?i:A)b", "ab"),
+        (r"(?-i)a", "a"),
+        (r"(?U)^a+$", "aaa"),
+        (r"(?U)^a+?$", "aaa"),
+        (r"(?J)(?<n>a)(?<n>b)?", "a"),
+        (r"(?m)^b$", "a\nb\nc"),
+        (r"(?s)a.b", "a\nb"),
+        (r"(*CR)a$", "a\r"),
+        (r"(*CR)(?m)^b", "a\rb"),
+        (r"(*ANYCRLF)a.b", "a-b"),
+        (r"(*ANY)(?m)a$", "a\x0bb"),
+        (r"(*NO_START_OPT)(*LIMIT_MATCH=5)a|b", "b"),
+        (r"(*UCP)^\w\d\s$", "a1 "),
+        (r"(*UTF8)(*UCP)^\w\W\D\S$", "é-a-"),
+        (r"(*UTF8)^\h\H\v\V\X\R$", "\u3000a\u2028aa\n"),
+        (r"^\X\R\C\N$", "a\r\nab"),
+        (r"^\p{Lu}\p{^Lu}\PL\pL$", "Aa1a"),
+        (r"^[\p{Lu}\P{L}]+$", "A1"),
+        (r"^\p{Latin}\p{L&}\p{Any}\p{Xan}\p{Xwd}\p{Xps}\P{Xsp}\P{Xan}$", "aA-1_ a-"),
+        (r"^[\d-x][-a][]b]$", "--]"),
+        (r"^[^]a][\b]$", "b\b"),
+        (r"[[:alpha:]][[:^alpha:]]", "a1"),
+        (r"(?i)[[:upper:]]", "a"),
+        (r"[[:<:]]a[[:>:]]", "b a c"),
+        (r"^[\x41\101\cA\0\a\]]$", "\x07"),
+        (r"^[\8]$", "8"),
+        (r"^\x{41}\x4\x\o{101}\cA\0\01\e$", "A\x04\0A\x01\0\x01\x1b"),
+        (r"^\11\101$", "\tA"),
+        (r"(a)(b)(c)(d)(e)(f)(g)(h)(i)(j)\10", "abcdefghijj"),
+        (r"^\i\j\y\-\/$", "ijy-/"),
+        (r"^a{,2}x{y}{$", "a{,2}x{y}{"),
+        (r"^a{2}b{1,}c{0,1}d?+e++f*?$", "aabbeeef"),
+        (r"^(?:ab){2}$", "abab"),
+        (r"^(?=a)*a(?=b)+b$", "ab"),
+        (r"(?<=a|bc)d", "bcd"),
+        (r"(?<!a)b", "cb"),
+        (r"(?>a+)b", "aab"),
+        (r"^(?|(a)|(b))\1$", "bb"),
+        (r"(?|(a)(b)|c)d", "cd"),
+        (r"^(?<n>a)\k<n>\k'n'\k{n}\g{n}(?P=n)\g1\g{1}\g{-1}$", "a" * 9),
+        (r"^(?P<n>[ab])(?&n)(?P>n)\g<n>\g'n'(?1)\g<1>\g'1'\g<-1>$", "ababababa"),
+        (r"^(?'n'a)(?+1)(b)$", "abb"),
+        (r"^\((?:[^()]|(?R))*\)$|^x$", "x"),
+        (r"^(a(?1)?b)$", "aabb"),
+        (r"^(a)?(?(1)b|c)$", "c"),
+        (r"^(?<n>a)?(?(<n>)b|c)$", "ab"),
+        (r"^(?<n>a)?(?('n')b|c)(?(n)d)$", "abd"),
+        (r"^(a)(?(-1)b)$", "ab"),
+        (r"^(?(?=a)ab|c)$", "ab"),
+        (r"^(?(DEFINE)(?<d>\d))(?&d)$", "7"),
+        (r"a(*ACCEPT)b(*ACCEPT)|c", "a"),
+        (r"(?:a(*PRUNE)b|c)(*MARK:x)(*:y)", "ab"),
+        (r"a(?C1)b(?C)", "ab"),
+        (r"\G\Aa\Kb\z", "ab"),
+        (r"a\Z", "a\n"),
+        (r"(*CRLF)a\Z", "a\r\n"),
+        (r"(?X)\t", "\t"),
+        (octets("é"), "é"),
+        (octets("(*UTF8)^é$"), "é"),
+    ],
+)
+def test_pcre_finds(pattern: str, subject: str) -> None:
+    assert found(pattern, subject)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "subject"),
+    [
+        ("^main$", "main\n\n"),
+        (r"a$(?m)", "a\nb"),
+        (r"(?m)^\Z", "a\n"),
+        (r"(*CR)a.b", "a\rb"),
+        (r"(*ANYCRLF)a.b", "a\rb"),
+        (r"(?i)[^a]", "A"),
+        (r"\p{Greek}", "a"),
+        (r"[^\x00-\xff]", "a"),
+        (r"(*UTF8)a", "\ud800a"),
+        (r"(*FAIL)", "a"),
+        (r"(?i)\W", "a"),
+        (r"a(?=b)c|(?!a)a", "abc"),
+    ],
+)
+def test_pcre_does_not_find(pattern: str, subject: str) -> None:
+    assert not found(pattern, subject)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        *[
+            "(",
+            ")",
+            "a)",
+            "[",
+            "[a",
+            "[a-",
+            "[]",
+            "[z-a]",
+            "[a-\\d]",
+            "[[:nope:]]",
+            "[[.a.]]",
+            "[\\",
+            "[\\R]",
+            "[\\x{100}]",
+        ],
+        *[
+            "*a",
+            "a**",
+            "^*",
+            "\\b+",
+            "(?i)*",
+            "(*a)",
+            "(*NOPE)",
+            "(*COMMIT)",
+            "(*THEN)",
+            "(a(*ACCEPT))",
+            "(?",
+            "(?z)",
+            "(?a)",
+        ],
+        *[
+            "a{2,1}",
+            "a{70000}",
+            "a{0,999999}",
+            "a{65535}",
+            "\\",
+            "\\u0041",
+            "\\L",
+            "\\N{U+41}",
+            "\\c",
+            "\\cé",
+            "\\o",
+            "\\o{9}",
+        ],
+        *[
+            "\\x{100}",
+            "\\x{ffffffffff}",
+            "\\o{777}",
+            "\\777",
+            "(a)\\777",
+            "\\p",
+            "\\p{Nope}",
+            "\\p{Script=Latin}",
+            "(?X)\\y",
+        ],
+        *[
+            "\\1",
+            "(a)\\2",
+            "\\k",
+            "\\k<n>",
+            "\\g",
+            "\\g{-1}",
+            "(?1)",
+            "(?&n)",
+            "(?-1)",
+            "(?+1)",
+            "(?(1)a)",
+            "(?(-1)a)",
+            "(?(R)a)",
+        ],
+        *[
+            "(?<=a+)b",
+            "(?<=(a|bc))d",
+            "(?<n>a)(?<n>b)",
+            "(?(?=a)b|c|d)",
+            "(?(DEFINE)a|b)",
+            "(?|a",
+            "(?=a",
+            "(?(1",
+            "(?Pn)",
+        ],
+        *["(?J)(?<n>a)(?<n>b)(c)\\3", "(" * 61 + ")" * 61, "(*UTF8)\xe9", "\\g<0", "(?(DEFINE)a"],
+    ],
+)
+def test_pcre_refuses(pattern: str) -> None:
+    with pytest.raises(ConditionError, match=r"Regex\.CompileError"):
+        found(pattern, "a")
