@@ -1,0 +1,126 @@
+"""Any program as an agent: it reads the prompt from a file, changes the tree, and says by its exit code how it went."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from pathlib import Path
+
+from selfheald.agents.desk import PROMPT, Desk, Redactor, desk
+from selfheald.agents.prices import cost_micros
+from selfheald.agents.report import noted, reported
+from selfheald.agents.spec import KEY_NAME, AgentSpec
+from selfheald.domain.attempt import AttemptOutcome, Usage
+from selfheald.domain.errors import NotFoundError, TransientError
+from selfheald.domain.ids import AgentName
+from selfheald.domain.plain import last_part, one_line, plain
+from selfheald.ports import AgentReport, AgentTask, Command, Exit, Probe, Sandbox
+
+TRANSCRIPT = "transcript.txt"
+PROMPT_FILE = "{prompt_file}"
+"""Stands in the configured command for the path of the prompt."""
+
+MESSAGE_LIMIT = 4096
+"""Characters of the end of standard output that are the agent's message."""
+
+NOTE_LIMIT = 1000
+"""Characters of the end of standard error that are told."""
+
+PROGRESS_LIMIT = 200
+"""Characters of a progress line."""
+
+TIMED_OUT = 124
+"""The exit code of timeout(1), which the command may use by itself."""
+
+PROBE_TIMEOUT = timedelta(seconds=30)
+
+
+class CommandAgent:
+    """An agent of the kind ``command``. Gives a report for whatever happens."""
+
+    def __init__(self, spec: AgentSpec, sandbox: Sandbox, environ: Mapping[str, str] | None = None) -> None:
+        self._spec = spec
+        self._sandbox = sandbox
+        self._environ = os.environ if environ is None else environ
+
+    @property
+    def name(self) -> AgentName:
+        """Its name in the configuration."""
+        return self._spec.name
+
+    async def run(self, task: AgentTask, progress: Callable[[str], None]) -> AgentReport:
+        """Work on the tree until done."""
+        return await reported(self._run(task, progress))
+
+    async def _run(self, task: AgentTask, progress: Callable[[str], None]) -> AgentReport:
+        key = self._spec.key()
+        async with desk(task.folder, prompt=task.prompt, transcript=TRANSCRIPT) as place:
+            report = await self._work(task, place, key, progress)
+        return noted(report, place.note)
+
+    def cost_micros(self, usage: Usage) -> int:
+        """The cost of this usage by the configured prices: a command tells no usage."""
+        return cost_micros(usage, self._spec.prices)
+
+    async def probe(self) -> Probe:
+        """Look for the program inside the sandbox, without running it."""
+        found: list[bytes] = []
+        with tempfile.TemporaryDirectory(prefix="selfheald-probe-") as folder:
+            tree, home = Path(folder) / "tree", Path(folder) / "home"
+            tree.mkdir()
+            home.mkdir()
+            asked = ("sh", "-c", 'command -v -- "$1"', "sh", self._spec.command[0])
+            command = Command(argv=asked, tree=tree, home=home, mounts=self._spec.mounts, timeout=PROBE_TIMEOUT)
+            try:
+                ended = await self._sandbox.run(command, found.append)
+            except (NotFoundError, TransientError) as error:
+                return Probe(ok=False, found=error.message)
+        if ended.code == 0:
+            return Probe(ok=True, found=b" ".join(found).decode(errors="replace"))
+        hint = "add its folder to the agent's mounts" if shutil.which(self._spec.command[0]) else "install it"
+        return Probe(ok=False, found=f"there is no program {self._spec.command[0]} inside the sandbox: {hint}")
+
+    async def _work(self, task: AgentTask, place: Desk, key: str, progress: Callable[[str], None]) -> AgentReport:
+        redacted = Redactor(key)
+        said = ""
+
+        def on_line(line: bytes) -> None:
+            nonlocal said
+            line = redacted(line)
+            place.transcript.write(line)
+            text = line.decode(errors="replace")
+            said = last_part(f"{said}{text}\n", 2 * MESSAGE_LIMIT)
+            if shown := one_line(text, PROGRESS_LIMIT):
+                progress(shown)
+
+        ended = await self._sandbox.run(self._command(task, place, key), on_line)
+        outcome, note = _outcome(ended, redacted.text(ended.stderr))
+        message = last_part(plain(said).strip(), MESSAGE_LIMIT)
+        return AgentReport(outcome=outcome, message=message, note=note, usage=Usage(model=self._spec.model or ""))
+
+    def _command(self, task: AgentTask, place: Desk, key: str) -> Command:
+        shutil.copyfile(task.folder / PROMPT, place.home / PROMPT)
+        inside = self._sandbox.layout(task.tree, place.home)
+        prompt_file = f"{inside.home}/{PROMPT}"
+        return Command(
+            argv=tuple(part.replace(PROMPT_FILE, prompt_file) for part in self._spec.command),
+            env={
+                **self._spec.inherited(self._environ),
+                **task.variables,
+                **({KEY_NAME: key} if key else {}),
+            },
+            tree=task.tree,
+            home=place.home,
+            mounts=self._spec.mounts,
+            timeout=self._spec.timeout,
+        )
+
+
+def _outcome(ended: Exit, stderr: str) -> tuple[AttemptOutcome, str]:
+    """How it ended by its exit code. Whether the tree changed is looked at by those who asked."""
+    if ended.timed_out or ended.code == TIMED_OUT:
+        return AttemptOutcome.TIMEOUT, f"it was ended after {ended.seconds:.0f} s"
+    if ended.code == 0:
+        return AttemptOutcome.FIXED, ""
+    return AttemptOutcome.CRASHED, f"exit code {ended.code}. {last_part(plain(stderr).strip(), NOTE_LIMIT)}".strip()

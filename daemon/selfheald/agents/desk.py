@@ -1,0 +1,128 @@
+"""The folder of an attempt: the prompt, the transcript, and the private home while the agent works."""
+
+import asyncio
+import os
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from io import RawIOBase
+from pathlib import Path
+
+from selfheald.domain.errors import TransientError
+
+PROMPT = "prompt.md"
+HOME = "home"
+
+PRIVATE_FOLDER = 0o700
+PRIVATE_FILE = 0o600
+
+TRANSCRIPT_LIMIT = 50 << 20
+"""Bytes of a transcript: a long session has a few."""
+
+END_MARK = b"selfheald: the transcript is full, the rest is left out\n"
+
+CLEAN_SECONDS = 300.0
+"""How long removing a home may take; package managers leave hundreds of thousands of files in one."""
+
+REDACTED = b"[redacted]"
+
+SHORTEST_SECRET = 8
+"""Characters; to replace something shorter would tear texts apart."""
+
+
+class Redactor:
+    """Takes a secret out of what an agent says: it may print its environment."""
+
+    def __init__(self, secret: str) -> None:
+        self._secret = secret.encode() if len(secret) >= SHORTEST_SECRET else b""
+
+    def __call__(self, text: bytes) -> bytes:
+        """Give the text without the secret."""
+        return text.replace(self._secret, REDACTED) if self._secret else text
+
+    def text(self, text: str) -> str:
+        """Give the text without the secret."""
+        return self(text.encode(errors="replace")).decode()
+
+
+class Transcript:
+    """What an agent wrote to standard output, line by line, up to a limit."""
+
+    def __init__(self, file: RawIOBase, limit: int = TRANSCRIPT_LIMIT) -> None:
+        self._file = file
+        self._left = limit
+
+    def write(self, line: bytes) -> None:
+        """Add a line; it can be read at once. Raises TransientError when the disk is full."""
+        if self._left < 0:
+            return
+        self._left -= len(line) + 1
+        try:
+            self._file.write(line + b"\n" if self._left >= 0 else END_MARK)
+        except OSError as error:
+            raise TransientError(f"writing the transcript of an attempt: {error.strerror}") from error
+
+
+class Desk:
+    """Where one agent works."""
+
+    def __init__(self, folder: Path, transcript: Transcript) -> None:
+        self.home = folder / HOME
+        self.transcript = transcript
+        self.note = ""
+        """What could not be cleaned up, for people; known after the end."""
+
+
+@asynccontextmanager
+async def desk(folder: Path, *, prompt: str, transcript: str) -> AsyncIterator[Desk]:
+    """Lay out an attempt's folder; the private home is removed at the end. Raises TransientError."""
+    await _remove(folder / HOME)
+    with _laid_out(folder, prompt, transcript) as file:
+        made = Desk(folder, Transcript(file))
+        try:
+            yield made
+        finally:
+            if not await _remove(made.home):
+                made.note = "its private home could not be removed"
+
+
+def _laid_out(folder: Path, prompt: str, transcript: str) -> RawIOBase:
+    try:
+        folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+        _write(folder / PROMPT, prompt)
+        (folder / HOME).mkdir(mode=PRIVATE_FOLDER)
+        return open(folder / transcript, "wb", buffering=0, opener=_private)
+    except OSError as error:
+        raise TransientError(f"preparing the folder of an attempt: {error}") from error
+
+
+def _write(path: Path, text: str) -> None:
+    with open(path, "w", encoding="utf-8", errors="replace", opener=_private) as file:
+        file.write(text)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW, PRIVATE_FILE)
+
+
+async def _remove(folder: Path) -> bool:
+    """Remove a folder that untrusted programs wrote: by rm, which copes with any depth, never by a walk of ours."""
+    if await _ran("rm", "-rf", "--", str(folder)):
+        return True
+    await _ran("chmod", "-R", "u+rwX", "--", str(folder))
+    return await _ran("rm", "-rf", "--", str(folder))
+
+
+async def _ran(program: str, *arguments: str) -> bool:
+    found = shutil.which(program) or program
+    quiet = asyncio.subprocess.DEVNULL
+    process = await asyncio.create_subprocess_exec(found, *arguments, stdin=quiet, stdout=quiet, stderr=quiet)
+    try:
+        async with asyncio.timeout(CLEAN_SECONDS):
+            return await process.wait() == 0
+    except TimeoutError:
+        return False
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
