@@ -48,6 +48,12 @@ def test_before_the_end_there_is_no_result(pipeline: payloads.Payload, state: st
     assert (decoded.result, decoded.reason, decoded.error, decoded.done_at) == (None, "", "", None)
 
 
+def test_a_pipeline_that_is_done_but_does_not_say_how_is_not_quite_done() -> None:
+    pipeline = decode.pipeline(payloads.unfinished(payloads.listed(), "DONE"))
+
+    assert (pipeline.state, pipeline.result) == (State.STOPPING, None)
+
+
 def test_a_result_before_the_end_is_not_believed() -> None:
     assert decode.pipeline(payloads.listed(state="RUNNING", result="PASSED")).result is None
 

@@ -68,10 +68,10 @@ def test_a_document_that_never_gets_to_its_events_is_given_up() -> None:
 
 
 def test_an_event_without_end_is_given_up() -> None:
-    document = b'{"events":[{"output":"' + b"x" * (logstream.EVENT_LIMIT + 2**20)
+    document = b'{"events":[{"output":"' + b"x" * (logstream.EVENT_LIMIT + 2**22)
 
     with pytest.raises(TransientError, match="too large"):
-        read(document, 2**20)
+        read(document, 2**22)
 
 
 @given(st.binary(max_size=200))

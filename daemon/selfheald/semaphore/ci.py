@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from selfheald.domain.errors import SelfhealdError
 from selfheald.domain.failure import FailedJob, Failure
 from selfheald.domain.ids import PipelineId
-from selfheald.domain.pipeline import Pipeline
+from selfheald.domain.pipeline import Pipeline, State
 from selfheald.ports import SemaphoreProject
 from selfheald.semaphore.api import SemaphoreApi
 
@@ -35,11 +35,14 @@ class SemaphoreCI:
         return await self._api.list_projects()
 
     async def finished_since(self, project_id: str, since: datetime) -> Sequence[Pipeline]:
-        """The pipelines that were done after ``since`` or in the overlap before it, newest creation first."""
+        """The pipelines that were done after ``since`` or in the overlap before it, newest creation first.
+
+        One that Semaphore lists but does not yet tell the result of is left out: it will be told in the next overlap.
+        """
         after = math.floor((since - self._overlap).timestamp())
         # Semaphore reads 0 as no bound at all, and nothing was done before 1970.
         found = await self._api.list_pipelines({"project_id": project_id, "done_after": max(1, after)})
-        return _newest_first(found)
+        return _newest_first([pipeline for pipeline in found if pipeline.state is State.DONE])
 
     async def on_branch(self, project_id: str, branch: str) -> Sequence[Pipeline]:
         """The 100 newest pipelines of a branch, newest creation first."""

@@ -46,6 +46,8 @@ def pipeline(payload: object) -> Pipeline:
     """
     source = obj(payload, "pipeline")
     state = _enum(_STATES, source.get("state", ""), State.UNKNOWN)
+    if state is State.DONE and not source.get("result"):
+        state = State.STOPPING
     done = state is State.DONE
     result = _enum(_RESULTS, source.get("result", ""), Result.UNKNOWN) if done else None
     triggerer = obj(source.get("triggerer") or {}, "triggerer")

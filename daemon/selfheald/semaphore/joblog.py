@@ -55,11 +55,10 @@ async def read_job_log(client: SemaphoreClient, question: Question, budget: int,
     """
     reading = _Reading(LogTail(budget), limit=limit)
     async with client.asking(question, whole_timeout=LOG_TIMEOUT) as response:
-        location = response.headers.get("location", "") if response.is_redirect else ""
-        if not location:
+        if response.next_request is None:
             await _read(question, response, reading)
             return reading.end()
-        place = _trusted(question, response.request.url, location)
+        place = _trusted(question, response.request.url, response.next_request.url)
     return await _poll(client, replace(question, operation="self_hosted_log"), place, reading)
 
 
@@ -98,12 +97,8 @@ async def _read(question: Question, response: httpx.Response, reading: _Reading)
     return stream.following
 
 
-def _trusted(question: Question, asked: httpx.URL, location: str) -> httpx.URL:
+def _trusted(question: Question, asked: httpx.URL, place: httpx.URL) -> httpx.URL:
     """Where a redirect leads, if it may be followed: https, or the way in which we speak to Semaphore itself."""
-    try:
-        place = asked.join(location)
-    except httpx.InvalidURL as error:
-        raise RefusedError(f"{question.what}: Semaphore answered with a redirect to no address") from error
-    if place.scheme not in {"https", asked.scheme} or not place.host:
+    if place.scheme not in {"https", asked.scheme}:
         raise RefusedError(f"{question.what}: Semaphore answered with a redirect to {place.scheme}://{place.host}")
     return place
