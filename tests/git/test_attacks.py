@@ -4,6 +4,7 @@ import asyncio
 import os
 import socket
 import subprocess
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -122,14 +123,15 @@ def _listen(path: Path) -> None:
 
 
 @pytest.fixture
-async def attacked(origin: Origin, repositories: GitRepositories, tmp_path: Path) -> WorkTree:
+async def attacked(origin: Origin, repositories: GitRepositories, tmp_path: Path) -> AsyncIterator[WorkTree]:
     tree = await repositories.checkout(REPOSITORY, origin.commit(BASE), tmp_path / "tree")
     secret = tmp_path / "secret"
     secret.write_text("the daemon's secret\n")
     _attack(tree.path, tmp_path / "canary", secret)
     _listen(tree.path / "socket")
     _deep(tree.path, 3000)
-    return tree
+    yield tree
+    await repositories.discard(tree.path)  # pytest's own clean-up recurses
 
 
 async def _changes(repositories: GitRepositories, tree: WorkTree) -> TreeChanges:

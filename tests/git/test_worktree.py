@@ -1,5 +1,6 @@
 """Work trees and their spares: quick, clean, and never seen by another agent."""
 
+import asyncio
 import os
 import time
 from pathlib import Path
@@ -21,6 +22,10 @@ MEMORY = Path("/dev/shm")  # noqa: S108 - a second file system, nearly everywher
 
 def _inodes(path: Path) -> set[int]:
     return {file.stat().st_ino for file in path.rglob("*")}
+
+
+def _found(folder: Path, pattern: str) -> list[Path]:
+    return list(folder.glob(pattern))
 
 
 def _spare(tmp_path: Path) -> Path:
@@ -190,3 +195,23 @@ async def test_what_killed_processes_and_earlier_boots_left_is_swept(tmp_path: P
 
 async def test_no_spare_is_taken_where_there_is_none(tmp_path: Path) -> None:
     assert await Spares(Folders(tmp_path)).take(Slug("acme/nothing")) is None
+
+
+async def test_a_spare_that_takes_too_long_to_make_is_given_up(
+    warm: GitRepositories, origin: Origin, tmp_path: Path
+) -> None:
+    folders = Folders(tmp_path / "other")
+    spares = Spares(folders, patience=0.0)
+    commit = origin.commit({f"f{number}": b"x" for number in range(3000)})
+    await warm.checkout(REPOSITORY, commit, tmp_path / "tree")
+    spares.prepare(warm._mirror(REPOSITORY), commit)
+    async with asyncio.timeout(10):
+        while not _found(tmp_path, "other/scratch/spare-*/tree"):  # noqa: ASYNC110 - git tells nobody
+            await asyncio.sleep(0)
+
+    taken = await spares.take(REPOSITORY)
+    await spares.settled()
+
+    assert taken is None
+    assert _found(tmp_path, "other/scratch/*") == []
+    assert _found(folders.spares, "*/*") == []

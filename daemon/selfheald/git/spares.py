@@ -18,13 +18,17 @@ _LOG = structlog.get_logger(__name__)
 MOST_SPARES = 20
 """Repositories with a spare; the one that waited longest goes first."""
 
+_PATIENCE = 2.0
+"""Seconds that a checkout waits for a spare in the making, which gives way to all other work and so may take long."""
+
 
 class Spares:
     """The spares on disk and the one background task that makes them."""
 
-    def __init__(self, folders: Folders, *, most: int = MOST_SPARES) -> None:
+    def __init__(self, folders: Folders, *, most: int = MOST_SPARES, patience: float = _PATIENCE) -> None:
         self._folders = folders
         self._most = most
+        self._patience = patience
         self._one_at_a_time = asyncio.Semaphore(1)
         self._tasks: dict[Slug, asyncio.Task[None]] = {}
         self._working_on: Slug | None = None
@@ -32,10 +36,11 @@ class Spares:
     async def take(self, repository: Slug) -> Path | None:
         """A folder with a spare's tree and its index, now the caller's; ``None`` when there is none.
 
-        One that is being made is waited for: making a second one beside it would take longer.
+        One that is being made is waited for, if it does not take long: writing a tree beside it would slow both.
         """
         if self._working_on == repository and (task := self._tasks.get(repository)):
-            await asyncio.wait([task])
+            await asyncio.wait([task], timeout=self._patience)
+            task.cancel()  # without effect on one that is done
         taken = self._folders.scratch("taken")
         try:
             self._place(repository).rename(taken)
