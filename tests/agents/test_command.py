@@ -138,6 +138,15 @@ async def test_a_sandbox_that_does_not_start_is_our_own_fault(task: AgentTask, t
     assert not (await agent(broken, "sh").probe()).ok
 
 
+async def test_a_mount_that_is_refused_is_our_own_fault(task: AgentTask) -> None:
+    wide = agent(Bubblewrap(), "true", mounts=(Path("/"),))
+
+    report = await wide.run(task, lambda _: None)
+
+    assert (report.outcome, "too wide" in report.note) == (AttemptOutcome.ERROR, True)
+    assert "too wide" in (await wide.probe()).found
+
+
 async def test_the_probe_finds_the_program_inside(sandbox: Sandbox) -> None:
     assert (await agent(sandbox, "sh").probe()).found.endswith("/sh")
     assert not (await agent(sandbox, "no-such-agent").probe()).ok

@@ -115,11 +115,13 @@ async def test_names_of_users_and_hosts_resolve(command: Command) -> None:
 async def test_secrets_are_in_no_command_line(command: Command) -> None:
     mark, seen, stdin = token(), [], b"another " + CANARY.encode()
 
-    def on_line(line: bytes) -> None:
+    def on_line(line: bytes) -> bool:
         seen.append((line, command_lines()))
+        return False
 
     await Bubblewrap().run(
-        replace(command, argv=("sh", "-c", f'echo "$KEY"; : {mark}'), env={"KEY": CANARY}, stdin=stdin), on_line
+        replace(command, argv=("sh", "-c", f'echo "$KEY"; sleep 1000; : {mark}'), env={"KEY": CANARY}, stdin=stdin),
+        on_line,
     )
 
     line, processes = seen[0]

@@ -16,7 +16,7 @@ from selfheald.agents.prices import cost_micros
 from selfheald.agents.report import noted, reported
 from selfheald.agents.spec import KEY_NAME, AgentSpec
 from selfheald.domain.attempt import Usage
-from selfheald.domain.errors import NotFoundError, TransientError
+from selfheald.domain.errors import NotFoundError, SelfhealdError
 from selfheald.domain.ids import AgentName
 from selfheald.ports import AgentReport, AgentTask, Command, Layout, Probe, Sandbox
 
@@ -85,7 +85,7 @@ class Codex:
         """Ask the program inside the sandbox for its version."""
         try:
             version = await self._version(self._installed())
-        except (NotFoundError, TransientError) as error:
+        except SelfhealdError as error:
             return Probe(ok=False, found=error.message)
         if version == CODEX_TESTED:
             return Probe(ok=True, found=f"codex {version}")

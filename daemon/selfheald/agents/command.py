@@ -12,7 +12,7 @@ from selfheald.agents.prices import cost_micros
 from selfheald.agents.report import noted, reported
 from selfheald.agents.spec import KEY_NAME, AgentSpec
 from selfheald.domain.attempt import AttemptOutcome, Usage
-from selfheald.domain.errors import NotFoundError, TransientError
+from selfheald.domain.errors import SelfhealdError
 from selfheald.domain.ids import AgentName
 from selfheald.domain.plain import last_part, one_line, plain
 from selfheald.ports import AgentReport, AgentTask, Command, Exit, Probe, Sandbox
@@ -74,7 +74,7 @@ class CommandAgent:
             command = Command(argv=asked, tree=tree, home=home, mounts=self._spec.mounts, timeout=PROBE_TIMEOUT)
             try:
                 ended = await self._sandbox.run(command, found.append)
-            except (NotFoundError, TransientError) as error:
+            except SelfhealdError as error:
                 return Probe(ok=False, found=error.message)
         if ended.code == 0:
             return Probe(ok=True, found=b" ".join(found).decode(errors="replace"))

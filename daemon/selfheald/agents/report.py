@@ -4,7 +4,7 @@ from collections.abc import Awaitable
 from dataclasses import replace
 
 from selfheald.domain.attempt import AttemptOutcome
-from selfheald.domain.errors import NotFoundError, TransientError, UnauthorizedError
+from selfheald.domain.errors import NotFoundError, SelfhealdError, UnauthorizedError
 from selfheald.ports import AgentReport
 
 
@@ -16,7 +16,7 @@ async def reported(work: Awaitable[AgentReport]) -> AgentReport:
         return _none(AttemptOutcome.AGENT_MISSING, error.message)
     except UnauthorizedError as error:
         return _none(AttemptOutcome.AUTH_ERROR, error.message)
-    except TransientError as error:
+    except SelfhealdError as error:
         return _none(AttemptOutcome.ERROR, error.message)
 
 
