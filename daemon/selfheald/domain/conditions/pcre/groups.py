@@ -21,6 +21,7 @@ DEEPEST = 60
 MOST_REPEATS = 65_535
 """PCRE's own bound."""
 REPEATS = re.compile(r"([*+?]|\{([0-9]+)(?:(,)([0-9]*))?\})([?+]?)")
+POSIX_ALONE = re.compile(r"([:.=])[^]\\[]*\1\]")
 COMMENT = re.compile(r"\(\?#[^)]*\)")
 EXTENDED_SPACE = re.compile(r"[\t\n\v\f\r ]+|#[^\n]*\n?")
 OPTIONS = re.compile(r"\(\?([imsxJUX]*)(?:-([imsxJUX]*))?([:)])")
@@ -128,6 +129,8 @@ def _bracketed(source: Source) -> Piece:
     for edge, look in (("[:<:]]", "\\b(?=\\w)"), ("[:>:]]", "\\b(?<=\\w)")):
         if source.accept(edge):
             return Piece(text=look, repeatable=False, size=3)
+    if source.match(POSIX_ALONE) is not None:
+        raise source.error("POSIX named classes are supported only within a class")
     return Piece(text=read_class(source), width=1)
 
 
