@@ -271,6 +271,11 @@ def test_a_body_stays_within_what_github_takes_when_everything_is_long() -> None
     assert len(story) <= BODY_LIMIT
 
 
+@pytest.mark.parametrize("identifier", ["--", "---", "x--"])
+def test_an_address_does_not_look_like_the_end_of_a_comment(identifier: str) -> None:
+    assert body(jobs=(failed_job(id=JobId(identifier)),)).count("-->") == 1
+
+
 def test_the_marker_is_exact() -> None:
     assert marker(CASE) == "<!-- selfheald case 7 -->"
     assert marker(CASE) not in marker(CaseId(77))

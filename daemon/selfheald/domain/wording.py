@@ -182,7 +182,8 @@ def _pipeline(pipeline: Pipeline, url: str) -> str:
 
 
 def _part(identifier: str) -> str:
-    return quote(identifier[:100], safe="")
+    # Two dashes before a link's closing bracket would look like the end of a comment.
+    return quote(identifier[:100], safe="").replace("--", "%2D%2D")
 
 
 def _link(text: str, url: str, address: str) -> str:
