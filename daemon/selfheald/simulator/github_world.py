@@ -89,7 +89,7 @@ class GitHubWorld:
         """Let the next ``times`` requests of an operation (``create_pull``, …; ``*`` for any) meet a fault."""
         self._faults[operation].extend([fault] * times)
 
-    def add_pull_request(  # noqa: PLR0913 - each is a fact of a pull request, and all have names
+    def add_pull_request(
         self,
         slug: str,
         *,
