@@ -1,0 +1,278 @@
+"""What may stand in the configuration: every key with its kind, default and meaning.
+
+Durations, rates, globs and the like stay text here; ``resolve`` turns them into the domain's values.
+"""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, Strict
+from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+from selfheald.domain.policy import Choice, Mode
+from selfheald.settings import fields
+from selfheald.settings.values import AgentKind, LogFormat, LogLevel, SandboxKind
+
+# In the file an enum's member is written as its text.
+_Mode = Annotated[Mode, Strict(strict=False)]
+_Choice = Annotated[Choice, Strict(strict=False)]
+_AgentKind = Annotated[AgentKind, Strict(strict=False)]
+_SandboxKind = Annotated[SandboxKind, Strict(strict=False)]
+_LogFormat = Annotated[LogFormat, Strict(strict=False)]
+_LogLevel = Annotated[LogLevel, Strict(strict=False)]
+
+_Count = Annotated[int, Field(ge=1, le=1_000_000)]
+_Usd = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class _Keys(BaseModel):
+    """Keys of one level: none unknown, no silent conversions, never changed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+
+
+class OrganizationKeys(_Keys):
+    """A Semaphore organization: one API host, one token."""
+
+    name: fields.Name
+    """The name by which projects refer to it."""
+    url: fields.Url
+    """Its address; the API is under `/api/v1alpha`."""
+    token_env: fields.EnvironmentName | None = None
+    """The variable that holds the API token, a personal one or a service account's. Either this or `token_file`."""
+    token_file: fields.FilePath | None = None
+    """The file that holds the API token; read again when it changes."""
+    mcp_url: fields.Url | None = None
+    """Semaphore's MCP server, with the same token; `null`: agents get no Semaphore tools."""
+
+
+class AppKeys(_Keys):
+    """A GitHub app."""
+
+    id: _Count
+    """The app's id."""
+    private_key_file: fields.FilePath
+    """The file that holds its private key (PEM); read again when it changes."""
+
+
+class GitHubKeys(_Keys):
+    """Where pull requests go."""
+
+    api_url: fields.Url = "https://api.github.com"
+    """GitHub's API; of an Enterprise server `https://HOST/api/v3`."""
+    git_url: fields.Url = "https://github.com"
+    """Where repositories are fetched from and pushed to: `<git_url>/owner/name.git`."""
+    token_env: fields.EnvironmentName | None = None
+    """The variable that holds the token. Exactly one of this, `token_file` and `app`."""
+    token_file: fields.FilePath | None = None
+    """The file that holds the token; read again when it changes."""
+    app: AppKeys | None = None
+    """A GitHub app instead of a token."""
+
+
+class PriceKeys(_Keys):
+    """US dollars per million tokens."""
+
+    input: _Usd
+    """Of fresh input."""
+    cached_input: _Usd
+    """Of input that the provider had cached."""
+    output: _Usd
+    """Of output."""
+
+
+class AgentKeys(_Keys):
+    """A coding agent."""
+
+    kind: _AgentKind
+    """How it is started and read."""
+    api_key_env: fields.EnvironmentName | None = None
+    """The variable that holds the model's API key. The agent itself never sees the key."""
+    api_key_file: fields.FilePath | None = None
+    """The file that holds the model's API key; read again when it changes."""
+    base_url: fields.Url | None = None
+    """The model's API; `null`: the provider's own."""
+    model: fields.Line | None = None
+    """The model; `null`: the agent's own default."""
+    timeout: fields.Duration = "30m"
+    """How long one attempt may take."""
+    command: list[fields.Line] = []
+    """For `kind: command`: the program and its arguments; `{prompt_file}` stands for the prompt's path."""
+    mounts: list[fields.AbsolutePath] = []
+    """Folders or files that the sandbox shows read-only, at the same path."""
+    env: list[fields.EnvironmentName] = []
+    """Names of variables that are passed through. No secret belongs here."""
+    binary: fields.FilePath | None = None
+    """The agent's program; `null`: the kind's own, found on `PATH`."""
+    prices: PriceKeys | None = None
+    """What its tokens cost, in US dollars per million; `null`: cost counts as 0, and budgets cannot hold it."""
+
+
+class PollKeys(_Keys):
+    """How often Semaphore and GitHub are asked."""
+
+    interval: fields.Duration = "30s"
+    """Between two sweeps of a busy project."""
+    idle_interval: fields.Duration = "5m"
+    """Between two sweeps of a quiet project."""
+    requests_per_second: Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)] = 5
+    """At most, per organization."""
+    lookback: fields.Pause = "1h"
+    """How far back a project's first sweep looks."""
+    follow: fields.Duration = "60s"
+    """Between two looks at an open pull request, or at CI on one of our branches."""
+
+
+class LogKeys(_Keys):
+    """Logs go to standard error."""
+
+    format: _LogFormat = LogFormat.AUTO
+    """`auto`: colours on a terminal, JSON otherwise."""
+    level: _LogLevel = LogLevel.INFO
+    """From which level on."""
+
+
+class GitKeys(_Keys):
+    """Who makes the commits."""
+
+    name: fields.Author = "Semaphore CI"
+    """Author and committer."""
+    email: fields.Email = "ci@semaphore.io"
+    """Their address."""
+
+
+class BranchKeys(_Keys):
+    """Which branches are healed: a branch must match one of `include` and none of `exclude`."""
+
+    include: list[fields.Glob] = ["**"]
+    """`*` within a segment, `**` across segments."""
+    exclude: list[fields.Glob] = ["selfheal-*", "dependabot/**", "renovate/**"]
+    """These are left alone."""
+
+
+class PullRequestsKeys(_Keys):
+    """Whether pull requests' pipelines are healed."""
+
+    own: _Choice = Choice.HEAL
+    """Those from branches of the repository itself."""
+    forks: _Choice = Choice.SKIP
+    """Those from forks."""
+
+
+class LimitKeys(_Keys):
+    """Bounds that hold across restarts."""
+
+    attempts_per_commit: _Count = 1
+    """Attempts that may start from one commit."""
+    attempts_per_case: _Count = 3
+    """Attempts within a case, the new failure fed back each time."""
+    cases_per_branch: fields.RateText = "3 per 24h"
+    """Cases opened for one branch."""
+    cases_per_project: fields.RateText = "10 per 24h"
+    """Cases opened for one project."""
+    open_pull_requests: _Count = 5
+    """Pull requests of a project that may be open at once."""
+    cost_usd_per_day: _Usd = 20
+    """What a project's attempts may cost within a day, by `prices`."""
+    cooldown: fields.Pause = "30m"
+    """How long a branch rests after a case that ended without a fix."""
+
+
+class ValidationKeys(_Keys):
+    """How long CI may take on our branch."""
+
+    timeout: fields.Duration = "2h"
+    """From the push until CI ends."""
+    start_timeout: fields.Duration = "10m"
+    """From the push until a pipeline appears."""
+
+
+class PullRequestKeys(_Keys):
+    """How a proposal is presented."""
+
+    base: fields.BaseBranch = "source"
+    """`source` (the branch that failed), `default`, or a branch's name."""
+    title: fields.Title = "Selfheal CI: {summary}"
+    """`{summary}` is the agent's one-line summary."""
+    labels: list[fields.Line] = ["selfheal"]
+    """Put on each pull request."""
+    reviewers: list[fields.Line] = []
+    """Users, or teams as `organization/team`, who are asked for a review."""
+    draft: bool = False
+    """Whether it starts as a draft."""
+
+
+class DefaultKeys(_Keys):
+    """What holds for every project that does not say otherwise. Maps are merged, lists replaced."""
+
+    agent: fields.Name | None = None
+    """One of `agents`; `null`: the only one there is."""
+    mode: _Mode = Mode.HEAL
+    """`off`, `observe` (decide, write nothing), `approve` (ask a human first) or `heal`."""
+    when: fields.ConditionText = "result = 'failed' AND branch !~ '^selfheal-.*'"
+    """Which pipelines, in Semaphore's conditions language."""
+    branches: BranchKeys = BranchKeys()
+    pipeline_files: Annotated[list[fields.Line], Field(min_length=1)] = [".semaphore/semaphore.yml"]
+    """Pipelines of these files."""
+    tags: _Choice = Choice.SKIP
+    """Whether tags' pipelines are healed."""
+    pull_requests: PullRequestsKeys = PullRequestsKeys()
+    prompt: fields.FilePath | None = None
+    """The prompt's file, with `$SEMAPHORE_…` variables; `null`: the built-in prompt."""
+    verify: list[fields.Line] = []
+    """Commands that must pass in the sandbox before anything is pushed."""
+    limits: LimitKeys = LimitKeys()
+    validation: ValidationKeys = ValidationKeys()
+    pull_request: PullRequestKeys = PullRequestKeys()
+    protected_paths: list[fields.Glob] = [".semaphore/**", ".github/**", "**/CODEOWNERS"]
+    """A proposal that touches one of these is blocked."""
+
+
+class ProjectKeys(DefaultKeys):
+    """A Semaphore project. Every key of `defaults` may stand here too."""
+
+    name: fields.Line
+    """The Semaphore project's name."""
+    organization: fields.Name
+    """One of `organizations`."""
+    repository: fields.Slug | None = None
+    """Its GitHub repository, as `owner/name`; `null`: as Semaphore says."""
+
+
+class Settings(BaseSettings):
+    """selfheald's configuration. Relative paths start at the folder of the file."""
+
+    model_config = SettingsConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+
+    organizations: Annotated[list[OrganizationKeys], Field(min_length=1)]
+    github: GitHubKeys
+    agents: Annotated[dict[fields.Name, AgentKeys], Field(min_length=1)]
+    state_dir: fields.FilePath = "/var/lib/selfheald"
+    """The SQLite file, git mirrors and transcripts."""
+    listen: fields.Listen = "127.0.0.1:9464"
+    """Where /metrics, /healthz and /readyz are served; port 0 takes a free one and logs it."""
+    sandbox: _SandboxKind = SandboxKind.BUBBLEWRAP
+    """`none`: agents run unconfined, and every start says so."""
+    egress: list[fields.Egress] = []
+    """What agents may reach besides the model, as `host:port`: a package registry, say."""
+    workers: Annotated[int, Field(ge=1, le=256)] = 2
+    """Attempts that run at once."""
+    poll: PollKeys = PollKeys()
+    log: LogKeys = LogKeys()
+    git: GitKeys = GitKeys()
+    drain_timeout: fields.Pause = "30s"
+    """How long running attempts may go on after SIGTERM; keep it below the supervisor's own limit."""
+    defaults: DefaultKeys = DefaultKeys()
+    projects: Annotated[list[ProjectKeys], Field(min_length=1)]
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - read by `overrides`, which knows who set what
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - none of our sources
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - none of our sources
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take the keys of file and environment, merged, from the argument ``keys``; read nothing behind our back."""
+        keys = init_settings().get("keys", {})
+        return (InitSettingsSource(settings_cls, init_kwargs=keys),)

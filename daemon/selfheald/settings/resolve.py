@@ -1,0 +1,183 @@
+"""Checked settings to the values that the rest of the program works with."""
+
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel
+
+from selfheald.domain.conditions.language import Condition
+from selfheald.domain.durations import parse_duration, parse_rate
+from selfheald.domain.ids import AgentName, OrganizationName, ProjectName, Slug
+from selfheald.domain.policy import BranchFilter, Limits, Project, PullRequestPolicy, Validation
+from selfheald.settings import values
+from selfheald.settings.checks import Surroundings, read_prompt, secret_of
+from selfheald.settings.fields import split_address
+from selfheald.settings.models import (
+    AgentKeys,
+    DefaultKeys,
+    GitHubKeys,
+    LimitKeys,
+    OrganizationKeys,
+    PollKeys,
+    ProjectKeys,
+    PullRequestKeys,
+    Settings,
+)
+from selfheald.settings.prompt import BUILT_IN_PROMPT
+from selfheald.settings.secret import Secret
+from selfheald.settings.values import AgentKind, Configuration
+
+_Keys = TypeVar("_Keys", bound=BaseModel)
+
+_MODEL_APIS = {
+    AgentKind.CODEX: "https://api.openai.com/v1",
+    AgentKind.CLAUDE_CODE: "https://api.anthropic.com",
+    AgentKind.GEMINI: "https://generativelanguage.googleapis.com",
+    AgentKind.OPENCODE: "https://api.openai.com/v1",
+}
+"""Where each kind's own provider listens."""
+
+
+def resolve(settings: Settings, path: Path, surroundings: Surroundings) -> Configuration:
+    """Turn settings that have no mistake into the configuration. Reads the prompts' files; raises ``ConfigError``."""
+    host, port = split_address(settings.listen)
+    return Configuration(
+        path=path,
+        organizations=tuple(_organization(keys, surroundings) for keys in settings.organizations),
+        github=_github(settings.github, surroundings),
+        agents={AgentName(name): _agent(name, keys, surroundings) for name, keys in settings.agents.items()},
+        state_dir=surroundings.path(settings.state_dir),
+        listen=values.Listen(host=host, port=port),
+        sandbox=settings.sandbox,
+        egress=tuple(split_address(address) for address in settings.egress),
+        workers=settings.workers,
+        poll=_poll(settings.poll),
+        log=values.Log(format=settings.log.format, level=settings.log.level),
+        git=values.Identity(name=settings.git.name, email=settings.git.email),
+        drain_timeout=parse_duration(settings.drain_timeout),
+        projects=tuple(_project(settings, keys, surroundings) for keys in settings.projects),
+    )
+
+
+def _organization(keys: OrganizationKeys, surroundings: Surroundings) -> values.Organization:
+    return values.Organization(
+        name=OrganizationName(keys.name),
+        url=keys.url.rstrip("/"),
+        token=_needed(_secret(keys, "token", surroundings)),
+        mcp_url=keys.mcp_url,
+    )
+
+
+def _github(keys: GitHubKeys, surroundings: Surroundings) -> values.GitHub:
+    app = None
+    if keys.app:
+        key = secret_of(keys.app.model_dump(), "private_key", surroundings, one_line=False)
+        app = values.GitHubApp(id=keys.app.id, private_key=_needed(key))
+    return values.GitHub(
+        api_url=keys.api_url.rstrip("/"),
+        git_url=keys.git_url.rstrip("/"),
+        token=_secret(keys, "token", surroundings),
+        app=app,
+    )
+
+
+def _agent(name: str, keys: AgentKeys, surroundings: Surroundings) -> values.AgentConfig:
+    base_url = keys.base_url or _MODEL_APIS.get(keys.kind)
+    return values.AgentConfig(
+        name=AgentName(name),
+        kind=keys.kind,
+        api_key=_secret(keys, "api_key", surroundings),
+        base_url=base_url.rstrip("/") if base_url else None,
+        model=keys.model,
+        timeout=parse_duration(keys.timeout),
+        command=tuple(keys.command),
+        mounts=tuple(Path(mount) for mount in keys.mounts),
+        env=tuple(keys.env),
+        binary=keys.binary,
+        prices=values.Prices(**keys.prices.model_dump()) if keys.prices else None,
+    )
+
+
+def _poll(keys: PollKeys) -> values.Poll:
+    return values.Poll(
+        interval=parse_duration(keys.interval),
+        idle_interval=parse_duration(keys.idle_interval),
+        requests_per_second=keys.requests_per_second,
+        lookback=parse_duration(keys.lookback),
+        follow_interval=parse_duration(keys.follow),
+    )
+
+
+def _project(settings: Settings, keys: ProjectKeys, surroundings: Surroundings) -> Project:
+    merged = overlay(settings.defaults, keys)
+    only_agent = next(iter(settings.agents))
+    return Project(
+        name=ProjectName(keys.name),
+        organization=OrganizationName(keys.organization),
+        repository=Slug(keys.repository) if keys.repository else None,
+        agent=AgentName(merged.agent or only_agent),
+        mode=merged.mode,
+        when=Condition.parse(merged.when),
+        branches=BranchFilter(include=tuple(merged.branches.include), exclude=tuple(merged.branches.exclude)),
+        pipeline_files=tuple(merged.pipeline_files),
+        tags=merged.tags,
+        own_pull_requests=merged.pull_requests.own,
+        forked_pull_requests=merged.pull_requests.forks,
+        prompt=read_prompt(surroundings.path(merged.prompt)) if merged.prompt else BUILT_IN_PROMPT,
+        verify=tuple(merged.verify),
+        limits=_limits(merged.limits),
+        validation=_validation(merged),
+        pull_request=_pull_request(merged.pull_request),
+        protected_paths=tuple(merged.protected_paths),
+    )
+
+
+def _limits(keys: LimitKeys) -> Limits:
+    return Limits(
+        attempts_per_commit=keys.attempts_per_commit,
+        attempts_per_case=keys.attempts_per_case,
+        cases_per_branch=parse_rate(keys.cases_per_branch),
+        cases_per_project=parse_rate(keys.cases_per_project),
+        open_pull_requests=keys.open_pull_requests,
+        cost_usd_per_day=keys.cost_usd_per_day,
+        cooldown=parse_duration(keys.cooldown),
+    )
+
+
+def _validation(keys: DefaultKeys) -> Validation:
+    return Validation(
+        timeout=parse_duration(keys.validation.timeout), start_timeout=parse_duration(keys.validation.start_timeout)
+    )
+
+
+def _pull_request(keys: PullRequestKeys) -> PullRequestPolicy:
+    return PullRequestPolicy(
+        base=keys.base,
+        title=keys.title,
+        labels=tuple(keys.labels),
+        reviewers=tuple(keys.reviewers),
+        draft=keys.draft,
+    )
+
+
+def overlay(below: _Keys, above: BaseModel) -> _Keys:
+    """Lay what was written in ``above`` over ``below``. Maps are merged, lists replaced."""
+    update: dict[str, object] = {}
+    for name in above.model_fields_set & type(below).model_fields.keys():
+        old, new = getattr(below, name), getattr(above, name)
+        update[name] = overlay(old, new) if isinstance(new, BaseModel) else new
+    return below.model_copy(update=update)
+
+
+def _secret(keys: BaseModel, stem: str, surroundings: Surroundings) -> Secret | None:
+    secret = secret_of(keys.model_dump(), stem, surroundings)
+    if secret:
+        secret.read()  # From now on it is known, and kept out of the logs.
+    return secret
+
+
+def _needed(secret: Secret | None) -> Secret:
+    if secret is None:
+        msg = "the checks let a secret pass that is not there"
+        raise AssertionError(msg)
+    return secret

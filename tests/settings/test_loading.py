@@ -1,0 +1,140 @@
+"""A configuration that is right."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from tests.settings.sample import ENVIRON, SMALL, load_text
+
+from selfheald.domain.policy import Choice, Mode
+from selfheald.settings.loading import load
+from selfheald.settings.mistakes import MistakesError
+from selfheald.settings.values import AgentKind, SandboxKind
+
+
+def test_four_keys_are_enough(tmp_path: Path) -> None:
+    configuration = load_text(tmp_path, SMALL)
+
+    (project,) = configuration.projects
+    assert (project.name, project.organization, project.agent) == ("billing", "acme", "codex")
+    assert (project.mode, project.tags, project.own_pull_requests) == (Mode.HEAL, Choice.SKIP, Choice.HEAL)
+    assert str(project.limits.cases_per_branch) == "3 per 24h"
+    assert "$SEMAPHORE_PIPELINE_ID" in project.prompt
+    assert configuration.sandbox is SandboxKind.BUBBLEWRAP
+    assert configuration.poll.follow_interval == timedelta(seconds=60)
+
+
+def test_agents_know_their_providers_address(tmp_path: Path) -> None:
+    agents = load_text(
+        tmp_path, SMALL.replace("kind: codex", "kind: claude-code").replace("codex:", "claude:")
+    ).agents.values()
+
+    assert [(agent.name, agent.kind, agent.base_url) for agent in agents] == [
+        ("claude", AgentKind.CLAUDE_CODE, "https://api.anthropic.com"),
+    ]
+
+
+def test_a_command_needs_no_key_and_takes_its_own_words(tmp_path: Path) -> None:
+    text = SMALL.replace(
+        "kind: codex\n    api_key_env: OPENAI_API_KEY",
+        "kind: command\n    command: [mend, '{prompt_file}']\n    mounts: [/opt/mend]\n    env: [MEND_MODE]",
+    )
+
+    (agent,) = load_text(tmp_path, text).agents.values()
+
+    assert agent.command == ("mend", "{prompt_file}")
+    assert (agent.mounts, agent.env, agent.api_key, agent.base_url) == (
+        (Path("/opt/mend"),),
+        ("MEND_MODE",),
+        None,
+        None,
+    )
+
+
+def test_a_project_overrides_maps_key_by_key_and_lists_as_a_whole(tmp_path: Path) -> None:
+    text = (
+        SMALL
+        + "    limits: {cooldown: 0s}\n    branches: {include: [main]}\n    mode: off\n"
+        + "defaults:\n  limits: {open_pull_requests: 2, cooldown: 1h}\n  branches: {include: [a, b], exclude: [c]}\n"
+    )
+
+    (project,) = load_text(tmp_path, text).projects
+
+    assert (project.limits.cooldown, project.limits.open_pull_requests) == (timedelta(), 2)
+    assert (project.branches.include, project.branches.exclude) == (("main",), ("c",))
+    assert project.mode is Mode.OFF
+
+
+def test_paths_start_at_the_folder_of_the_file(tmp_path: Path) -> None:
+    (tmp_path / "mend.md").write_text("Mend it.", encoding="utf-8")
+    (tmp_path / "token").write_text("canary-file\n", encoding="utf-8")
+    text = SMALL.replace("token_env: GITHUB_TOKEN", "token_file: token") + "    prompt: mend.md\nstate_dir: state\n"
+
+    configuration = load_text(tmp_path, text)
+
+    assert configuration.projects[0].prompt == "Mend it."
+    assert configuration.github.token is not None
+    assert configuration.github.token.read() == "canary-file"
+    assert configuration.state_dir == tmp_path / "state"
+
+
+def test_a_github_app_stands_in_for_a_token(tmp_path: Path) -> None:
+    (tmp_path / "key.pem").write_text("-----BEGIN-----\ncanary\n-----END-----\n", encoding="utf-8")
+    text = SMALL.replace("token_env: GITHUB_TOKEN", "app: {id: 12345, private_key_file: key.pem}")
+
+    github = load_text(tmp_path, text).github
+
+    assert github.app is not None
+    assert (github.app.id, github.token) == (12345, None)
+    assert github.app.private_key.read().startswith("-----BEGIN-----\ncanary")
+
+
+def test_every_secret_is_known_to_the_logs_from_the_start(tmp_path: Path) -> None:
+    configuration = load_text(tmp_path, SMALL)
+
+    assert sorted(configuration.secret_values()) == ["canary-github", "canary-model", "canary-semaphore"]
+    assert "canary" not in repr(configuration)
+
+
+def test_prices_addresses_and_egress_are_parsed(tmp_path: Path) -> None:
+    text = SMALL.replace(
+        "kind: codex\n",
+        "kind: codex\n    prices: {input: 1, cached_input: 0.1, output: 8}\n    base_url: http://[::1]:8/v1/\n",
+    )
+
+    configuration = load_text(
+        tmp_path, text + "egress: ['registry.example.com:443', '[2001:db8::1]:80']\nlisten: '[::1]:0'\n"
+    )
+
+    (agent,) = configuration.agents.values()
+    assert agent.prices is not None
+    assert (agent.prices.cached_input, agent.base_url) == (0.1, "http://[::1]:8/v1")
+    assert configuration.egress == (("registry.example.com", 443), ("2001:db8::1", 80))
+    assert (configuration.listen.host, configuration.listen.port) == ("::1", 0)
+
+
+def test_words_that_old_yaml_takes_for_booleans_stay_words(tmp_path: Path) -> None:
+    (project,) = load_text(tmp_path, SMALL + "    mode: off\n    branches: {include: [no, on, y]}\n").projects
+
+    assert project.mode is Mode.OFF
+    assert project.branches.include == ("no", "on", "y")
+
+
+def test_an_anchor_can_be_used_twice(tmp_path: Path) -> None:
+    text = (
+        SMALL + "    branches: &mine {include: [main]}\n  - name: other\n    organization: acme\n    branches: *mine\n"
+    )
+
+    assert [project.branches.include for project in load_text(tmp_path, text).projects] == [("main",), ("main",)]
+
+
+def test_the_environment_names_the_file_when_no_path_is_given(tmp_path: Path) -> None:
+    path = tmp_path / "own.yaml"
+    path.write_text(SMALL, encoding="utf-8")
+
+    assert load(None, ENVIRON | {"SELFHEALD_CONFIG": str(path)}).path == path
+
+
+def test_a_missing_file_is_told_with_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(MistakesError, match=r"none.yaml:1: no such file; name one with --config or SELFHEALD_CONFIG"):
+        load(tmp_path / "none.yaml", {})
