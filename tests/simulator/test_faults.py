@@ -187,6 +187,7 @@ async def test_people_see_the_requests_without_their_tokens(stage: Stage) -> Non
         ("faults", {}),
         ("push", {"project": "nope"}),
         ("push", {"project": "billing", "brunch": "main"}),
+        ("push", {"project": "billing", "created_at": "2026-03-01"}),
         ("finish", {"pipeline_id": "nope"}),
     ],
 )
