@@ -24,12 +24,16 @@ def answer(world: World, method: str, path: str, body: bytes) -> Answer:
     if control is None:
         return _problem(f"no such control; there are: {', '.join(f'{m} {PREFIX}{p}' for m, p in CONTROLS)}", status=404)
     try:
-        values = json.loads(body) if body else {}
-        if times := {"created_at", "done_at"} & values.keys():
-            raise KeyError(", ".join(sorted(times)))  # times are the clock's
-        return as_gateway(control(world, values))
+        return as_gateway(control(world, _values(body)))
     except (ValueError, TypeError, KeyError) as error:
         return _problem(f"{type(error).__name__}: {error}", status=400)
+
+
+def _values(body: bytes) -> Values:
+    values: Values = json.loads(body) if body else {}
+    if times := {"created_at", "done_at"} & values.keys():
+        raise KeyError(f"{', '.join(sorted(times))}: times are the clock's")
+    return values
 
 
 def _problem(text: str, *, status: int) -> Answer:
