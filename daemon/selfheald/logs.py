@@ -44,7 +44,7 @@ _CONTROL = {code: f"\\x{code:02x}" for code in (*range(9), *range(11, 32), *rang
 """Control characters besides tab and newline: a terminal would obey them."""
 
 
-def configure(form: str, level: str, *, secrets: Callable[[], Iterable[str]], stream: TextIO | None = None) -> None:
+def configure(form: str, level: str, secrets: Callable[[], Iterable[str]], *, stream: TextIO | None = None) -> None:
     """Set up logging for the process; may be called again.
 
     ``form`` is ``auto`` (colours on a terminal, JSON otherwise), ``json`` or ``console``; ``level`` is ``debug``,

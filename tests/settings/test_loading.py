@@ -89,6 +89,11 @@ def test_a_github_app_stands_in_for_a_token(tmp_path: Path) -> None:
     assert github.app.private_key.read().startswith("-----BEGIN-----\ncanary")
 
 
+def test_a_file_that_did_not_change_gives_an_equal_configuration(tmp_path: Path) -> None:
+    assert load_text(tmp_path, SMALL) == load_text(tmp_path, SMALL)
+    assert load_text(tmp_path, SMALL) != load_text(tmp_path, SMALL + "workers: 3\n")
+
+
 def test_every_secret_is_known_to_the_logs_from_the_start(tmp_path: Path) -> None:
     configuration = load_text(tmp_path, SMALL)
 

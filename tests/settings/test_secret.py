@@ -73,3 +73,11 @@ def test_an_empty_variable_is_told_apart_from_a_missing_one() -> None:
         Secret(name="A", environ={"A": " "}).read()
     with pytest.raises(ConfigError, match="variable B is not set"):
         Secret(name="B", environ={}).read()
+
+
+def test_secrets_are_the_same_if_they_stand_at_the_same_place(tmp_path: Path) -> None:
+    here, there = Secret(name="TOKEN", environ={"TOKEN": "a"}), Secret(name="TOKEN", environ={"TOKEN": "b"})
+
+    assert here == there
+    assert len({here, there, Secret(file=tmp_path / "token"), Secret(name="OTHER")}) == 3
+    assert here != "TOKEN"

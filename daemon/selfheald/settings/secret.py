@@ -73,5 +73,12 @@ class Secret:
         except ValueError:
             raise ConfigError(f"{self.source} holds no text; put the secret there") from None
 
+    def __eq__(self, other: object) -> bool:
+        """Two secrets are the same if they stand at the same place, whatever their values."""
+        return isinstance(other, Secret) and (self._name, self._file) == (other._name, other._file)
+
+    def __hash__(self) -> int:
+        return hash((self._name, self._file))
+
     def __repr__(self) -> str:
         return f"Secret({self.source})"
