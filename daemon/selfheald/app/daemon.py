@@ -47,13 +47,14 @@ async def serve(configuration: Configuration, reload: Callable[[], Configuration
             page = web_app(outside.metrics, not_ready=lambda: engine.targets.not_contacted)
             async with serve_web(page, configuration.listen) as address:
                 log.info("started", address=address, pid=os.getpid(), projects=len(configuration.projects))
-                _on_signals(stop, lambda: _reload(reload, configuration, engine))
+                _on_signals(stop, lambda: _reload(reload, outside, engine))
                 await _run_loops(outside, engine, schedule, stop)
     log.info("stopped")
 
 
 async def _run_loops(outside: Outside, engine: Engine, schedule: Schedule, stop: asyncio.Event) -> None:
     """All that lives long, in one group: when one loop ends unasked, the process ends and is started again."""
+    outside.metrics.configured(outside.configuration.projects)
     outside.metrics.load(await outside.store.cases.cases())
     await engine.dispatcher.recover()
     async with asyncio.TaskGroup() as group:
@@ -112,7 +113,7 @@ def _on_signals(stop: asyncio.Event, reload: Callable[[], None]) -> None:
     loop.add_signal_handler(signal.SIGHUP, reload)
 
 
-def _reload(read: Callable[[], Configuration], old: Configuration, engine: Engine) -> None:
+def _reload(read: Callable[[], Configuration], outside: Outside, engine: Engine) -> None:
     """Take over the projects' settings; what else changed is named, and waits for a restart."""
     try:
         new = read()
@@ -120,6 +121,8 @@ def _reload(read: Callable[[], Configuration], old: Configuration, engine: Engin
         log.error("reload_refused", error=error.message)
         return
     engine.targets.replace(new.projects)
+    outside.metrics.configured(new.projects)
+    old = outside.configuration
     changed = [one.name for one in fields(old) if getattr(old, one.name) != getattr(new, one.name)]
     waits = [name for name in changed if name != "projects"]
     log.info("reloaded", projects=len(new.projects), needs_restart=waits)

@@ -39,6 +39,7 @@ log = structlog.get_logger()
 BURST = 10
 """Requests to one organization that may go out together after a pause; the rate holds on average."""
 
+
 @dataclass(slots=True)
 class Fanout:
     """Passes each event on to all who listen."""

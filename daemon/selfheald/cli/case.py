@@ -75,8 +75,7 @@ def _show(record: Record) -> None:
     for name, value in _facts(case):
         facts.add_row(name, Text(value))
     console.print(facts)
-    console.print("\n[bold]history[/]")
-    console.print(_history(record.events))
+    show_history(record.events)
     if record.attempts:
         console.print("\n[bold]attempts[/]")
         console.print(_attempts(record.attempts))
@@ -98,13 +97,15 @@ def _facts(case: Case) -> Sequence[tuple[str, str]]:
     ]
 
 
-def _history(events: Sequence[CaseEvent]) -> Table:
+def show_history(events: Sequence[CaseEvent]) -> None:
+    """Print a case's history."""
+    options.console.print("\n[bold]history[/]")
     table = Table(box=None, pad_edge=False, show_header=False)
     for event in events:
         table.add_row(
             f"{event.at:%Y-%m-%d %H:%M:%S}", event.after, event.reason or "", Text(event.note), _by(event.actor)
         )
-    return table
+    options.console.print(table)
 
 
 def _by(actor: str) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import asdict
@@ -22,8 +23,8 @@ from selfheald.store.open import FILE_NAME, Store, open_store
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 
-console = Console(highlight=False, soft_wrap=True)
-"""Standard output for people: colours on a terminal only."""
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+"""Standard output for people: colours on a terminal only, and room for long lines elsewhere."""
 
 
 def config_option(command: F) -> F:

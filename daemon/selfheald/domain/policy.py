@@ -46,7 +46,7 @@ def duration_text(duration: timedelta) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BranchFilter:
-    """Globs over branch names (``**`` spans slashes); a branch must match one of ``include`` and none of ``exclude``."""
+    """Globs over branch names (``**`` spans slashes): one of ``include`` and none of ``exclude`` must match."""
 
     include: tuple[str, ...] = ("**",)
     exclude: tuple[str, ...] = ()

@@ -1,6 +1,6 @@
 """Every reason for which a pipeline is not healed, a case ends, or an attempt ends: one enum, with its meaning.
 
-The value is what users see: in ``selfheald explain`` and ``selfheald case``, as a metric label, in the operator's guide.
+The value is what users see: in ``selfheald explain`` and ``selfheald case``, as a metric label, in the guide.
 """
 
 from enum import StrEnum

@@ -74,7 +74,7 @@ def after_attempt(case: Case, attempt: Attempt, so_far: Used, limits: Limits, *,
     return advance(case, end, now=now, reason=reason)
 
 
-def after_look_at_ci(  # noqa: PLR0913 - each is an observation or a bound; a bag of them would only hide that
+def after_look_at_ci(
     case: Case,
     pipelines: Sequence[Pipeline],
     validation: Validation,

@@ -6,6 +6,7 @@ from typing import TypeVar
 from pydantic import BaseModel
 
 from selfheald.domain.conditions.language import Condition
+from selfheald.domain.default_prompt import DEFAULT_PROMPT
 from selfheald.domain.durations import parse_duration, parse_rate
 from selfheald.domain.ids import AgentName, OrganizationName, ProjectName, Slug
 from selfheald.domain.policy import BranchFilter, Limits, Project, PullRequestPolicy, Validation
@@ -23,7 +24,6 @@ from selfheald.settings.models import (
     PullRequestKeys,
     Settings,
 )
-from selfheald.settings.prompt import BUILT_IN_PROMPT
 from selfheald.settings.secret import Secret
 from selfheald.settings.values import AgentKind, Configuration
 
@@ -123,7 +123,7 @@ def _project(settings: Settings, keys: ProjectKeys, surroundings: Surroundings) 
         tags=merged.tags,
         own_pull_requests=merged.pull_requests.own,
         forked_pull_requests=merged.pull_requests.forks,
-        prompt=read_prompt(surroundings.path(merged.prompt)) if merged.prompt else BUILT_IN_PROMPT,
+        prompt=read_prompt(surroundings.path(merged.prompt)) if merged.prompt else DEFAULT_PROMPT,
         verify=tuple(merged.verify),
         limits=_limits(merged.limits),
         validation=_validation(merged),
