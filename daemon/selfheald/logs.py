@@ -55,6 +55,7 @@ def configure(form: str, level: str, secrets: Callable[[], Iterable[str]], *, st
     plain = form == "json" or (form == "auto" and not coloured)
     handler = logging.StreamHandler(stream)
     handler.setFormatter(_formatter(Redaction(secrets), _json() if plain else _console(colours=coloured)))
+    handler.addFilter(_ours_or_serious)
     root = logging.getLogger()
     for old in [old for old in root.handlers if isinstance(old.formatter, structlog.stdlib.ProcessorFormatter)]:
         root.removeHandler(old)
@@ -120,6 +121,11 @@ def _clean(text: str, secrets: list[str]) -> str:
 
 def _shortened(text: str) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}… ({len(text) - _LONGEST} more)"
+
+
+def _ours_or_serious(record: logging.LogRecord) -> bool:
+    """Libraries are heard from warning on. PyGithub sets its logger's level as it is imported, so it is done here."""
+    return record.levelno >= logging.WARNING or record.name.split(".", 1)[0] == "selfheald"
 
 
 def _shared() -> list[Processor]:

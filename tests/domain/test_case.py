@@ -3,6 +3,8 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests import builders as make
+from tests.builders import NOW
 
 from selfheald.domain.case import (
     END_STATES,
@@ -15,8 +17,6 @@ from selfheald.domain.case import (
     stay,
 )
 from selfheald.domain.reasons import Reason
-from tests import builders as make
-from tests.builders import NOW
 
 
 def test_a_branch_carries_the_whole_failed_commit() -> None:

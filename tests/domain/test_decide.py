@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests import builders as make
+from tests.builders import NOW
 
 from selfheald.domain.conditions.language import Condition
 from selfheald.domain.decide import decide, trace
@@ -18,8 +20,6 @@ from selfheald.domain.pipeline import Pipeline, Result, State
 from selfheald.domain.policy import BranchFilter, Choice, Mode, Project, Rate
 from selfheald.domain.proposal import PullRequest
 from selfheald.domain.reasons import Reason
-from tests import builders as make
-from tests.builders import NOW
 
 
 def observation(

@@ -4,11 +4,11 @@ from datetime import timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.builders import NOW, ago
 
 from selfheald.domain.errors import PermanentError, TransientError
 from selfheald.domain.polling import Pace, new_cursor, next_look
 from selfheald.domain.retry import DELAYS, retry_delay
-from tests.builders import NOW, ago
 
 PACE = Pace(interval=timedelta(seconds=30), idle_interval=timedelta(minutes=5))
 

@@ -4,6 +4,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from tests import builders as make
+from tests.builders import NOW
 
 from selfheald.domain.attempt import Attempt, AttemptOutcome
 from selfheald.domain.case import Case, CaseState
@@ -28,8 +30,6 @@ from selfheald.domain.steps import (
     after_look_at_pull_request,
     used,
 )
-from tests import builders as make
-from tests.builders import NOW
 
 LOOK_AGAIN = timedelta(minutes=1)
 

@@ -64,7 +64,7 @@ class Ref:
         if branch_name.startswith(TAG_PREFIX):
             return cls(kind=RefKind.TAG, name=branch_name.removeprefix(TAG_PREFIX))
         number = branch_name.removeprefix(PULL_REQUEST_PREFIX)
-        if number != branch_name and number.isdigit():
+        if number != branch_name and number.isascii() and number.isdigit():
             return cls(kind=RefKind.PULL_REQUEST, name=number)
         return cls(kind=RefKind.BRANCH, name=branch_name)
 

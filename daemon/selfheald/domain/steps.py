@@ -115,17 +115,15 @@ def newest_on_commit(case: Case, pipelines: Sequence[Pipeline]) -> Pipeline | No
 
 def after_look_at_pull_request(case: Case, pull_request: PullRequest, *, now: datetime, look_again: timedelta) -> Case:
     """A publishing or proposed case after its pull request was made or looked at."""
-    match pull_request.state:
-        case PullRequestState.MERGED:
-            return advance(case, CaseState.HEALED, now=now, reason=Reason.MERGED)
-        case PullRequestState.CLOSED:
-            return advance(case, CaseState.DECLINED, now=now, reason=Reason.CLOSED_BY_HUMAN)
-        case PullRequestState.OPEN if case.state is CaseState.PUBLISHING:
-            number, url = pull_request.number, pull_request.url
-            due_at = now + look_again
-            return advance(case, CaseState.PROPOSED, now=now, pull_request=number, pull_request_url=url, due_at=due_at)
-        case PullRequestState.OPEN:
-            return stay(case, now=now, tries=0, due_at=now + look_again)
+    if pull_request.state is PullRequestState.MERGED:
+        return advance(case, CaseState.HEALED, now=now, reason=Reason.MERGED)
+    if pull_request.state is PullRequestState.CLOSED:
+        return advance(case, CaseState.DECLINED, now=now, reason=Reason.CLOSED_BY_HUMAN)
+    due_at = now + look_again
+    if case.state is CaseState.PUBLISHING:
+        number, url = pull_request.number, pull_request.url
+        return advance(case, CaseState.PROPOSED, now=now, pull_request=number, pull_request_url=url, due_at=due_at)
+    return stay(case, now=now, tries=0, due_at=due_at)
 
 
 def after_error(case: Case, error: SelfhealdError, *, now: datetime, jitter: float) -> Case:
