@@ -11,7 +11,7 @@ from tests import builders as make
 from tests.builders import NOW
 
 from selfheald.domain.conditions.language import Condition
-from selfheald.domain.decide import decide, trace
+from selfheald.domain.decide import decide, protection, trace
 from selfheald.domain.decision import Defer, Heal, Skip
 from selfheald.domain.history import History
 from selfheald.domain.ids import CaseId, PipelineId, Sha
@@ -250,3 +250,19 @@ def test_deciding_is_total_and_agrees_with_its_trace(
         assert all(check.allows for check in checks)
     else:
         assert decision.reason is next(check.reason for check in checks if not check.allows)
+
+
+def test_protection_asks_guards_and_limits_and_no_settings() -> None:
+    project = make.project(mode=Mode.OBSERVE, when=Condition.parse("branch = 'develop'"))
+
+    assert protection(observation(project=project)) is None
+
+
+@pytest.mark.parametrize(
+    "history", [History(declined=CaseId(3)), History(attempts_on_commit=1), History(open_pull_requests=5)]
+)
+def test_protection_holds_for_those_who_heal_by_hand(history: History) -> None:
+    check = protection(observation(history=history))
+
+    assert check
+    assert not check.allows

@@ -115,13 +115,14 @@ class Rig:
     def _wire(self, workers: int) -> None:
         cis = {ORGANIZATION: self.ci}
         self.targets = Targets([self.project], cis)
-        decider = Decider(journal=self.store.journal, code_host=self.code_host, clock=self.clock, listener=self.hear)
+        journal = self.store.journal
+        self.decider = Decider(journal=journal, code_host=self.code_host, clock=self.clock, listener=self.hear)
         pace = Pace(interval=make.later(seconds=30) - make.NOW, idle_interval=make.later(minutes=5) - make.NOW)
         self.sweeper = Sweeper(
             targets=self.targets,
             cis=cis,
-            journal=self.store.journal,
-            decider=decider,
+            journal=journal,
+            decider=self.decider,
             clock=self.clock,
             listener=self.hear,
             pace=pace,

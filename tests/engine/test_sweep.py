@@ -105,3 +105,20 @@ async def test_a_sweep_that_fails_is_counted_and_made_again(rig: Rig, error: Exc
     assert [event.outcome for event in rig.heard(Swept)] == [outcome, "ok"]
     assert len(rig.heard(Trouble)) == 1
     assert len(await rig.store.cases.cases()) == 1
+
+
+async def test_a_case_is_opened_by_hand_whatever_the_settings_say(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, project=make.project(mode=Mode.OBSERVE))
+    pipeline = rig.failing()
+    await rig.sweep()
+    target = rig.targets.get(make.PROJECT)
+    assert target
+
+    case, refusal = await rig.decider.heal_by_hand(target, pipeline, by="ada")
+    again, why_not = await rig.decider.heal_by_hand(target, pipeline, by="ada")
+
+    assert case
+    assert not refusal
+    assert (await rig.store.cases.events(case.id))[0].actor == "ada"
+    assert again is None
+    assert why_not.startswith("already_open")

@@ -117,7 +117,7 @@ class FakeCaseBook:
             failed_pipeline=wanted.pipeline.id,
         )
         self.all[case.id] = case
-        self._happened(case, before="", actor="selfheald", note="")
+        self._happened(case, before="", actor=wanted.opened_by, note="")
         return case
 
     def open_case_of(self, key: str) -> CaseId | None:

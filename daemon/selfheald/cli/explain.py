@@ -56,13 +56,13 @@ async def _explain(configuration: Configuration, pipeline_id: PipelineId) -> Exp
 
     async with open_outside(configuration) as outside:
         engine = wire(outside, "explain")
-        target, pipeline = await _find(outside.cis, engine.targets, pipeline_id)
+        target, pipeline = await find(outside.cis, engine.targets, pipeline_id)
         seen = await engine.decider.observe(target, pipeline)
         stored = await outside.store.journal.verdict(pipeline_id)
         return Explanation(observation=seen, decision=decide(seen), checks=trace(seen), stored=stored)
 
 
-async def _find(
+async def find(
     cis: Mapping[OrganizationName, CI], targets: Targets, pipeline_id: PipelineId
 ) -> tuple[Target, Pipeline]:
     """The pipeline and its project, in whichever organization it is."""

@@ -15,6 +15,8 @@ CONFIG_DEFAULT = "config/selfheald.yaml"
 class Commands(click.Group):
     """Loads a command's module when it is asked for: `selfheald version` need not wait for everything else."""
 
+    modules: ClassVar[dict[str, str]] = dict.fromkeys(("approve", "reject", "retry", "cancel"), "steer")
+    """Where a command is that has no module of its own name."""
     names: ClassVar[dict[str, str]] = {
         "demo": "The whole loop on this machine, with no account, token or network.",
         "run": "Run the daemon.",
@@ -23,6 +25,11 @@ class Commands(click.Group):
         "explain": "Would this pipeline be healed? Every guard and rule with its answer.",
         "cases": "What is being treated and what has been.",
         "case": "One case with its history, attempts, diff and cost.",
+        "heal": "Open a case by hand.",
+        "approve": "Let a case that awaits approval be worked on.",
+        "reject": "Refuse a case that awaits approval.",
+        "retry": "Try an open case's next step at once.",
+        "cancel": "End an open case.",
         "condition": "Evaluate an expression of Semaphore's conditions language.",
         "version": "Print the version.",
     }
@@ -37,7 +44,8 @@ class Commands(click.Group):
         del ctx
         if cmd_name not in self.names:
             return None
-        command = getattr(importlib.import_module(f"selfheald.cli.{cmd_name}"), cmd_name)
+        module = importlib.import_module(f"selfheald.cli.{self.modules.get(cmd_name, cmd_name)}")
+        command = getattr(module, cmd_name)
         assert isinstance(command, click.Command)  # noqa: S101 - our own modules, held by a test
         return command
 

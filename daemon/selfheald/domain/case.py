@@ -132,6 +132,8 @@ class NewCase:
     state: CaseState
     """``queued`` or ``awaiting_approval``."""
     opened_at: datetime
+    opened_by: str = "selfheald"
+    """Who opened it, for its history."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

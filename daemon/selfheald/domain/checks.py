@@ -305,4 +305,5 @@ SETTINGS: tuple[_Question, ...] = (
     _condition,
     _fixable_file,
 )
-LIMITS: tuple[_Question, ...] = (_branch_rate, _project_rate, _pull_request_limit, _cost, _rested, _may_write)
+LIMITS: tuple[_Question, ...] = (_branch_rate, _project_rate, _pull_request_limit, _cost, _rested)
+LAST: tuple[_Question, ...] = (_may_write,)

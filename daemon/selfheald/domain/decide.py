@@ -7,7 +7,7 @@ decides. ``selfheald explain`` prints all of them with what they saw: it is the 
 from collections.abc import Iterator
 from datetime import timedelta
 
-from selfheald.domain.checks import GUARDS, LIMITS, SETTINGS
+from selfheald.domain.checks import GUARDS, LAST, LIMITS, SETTINGS
 from selfheald.domain.decision import Decision, Defer, Heal, Skip
 from selfheald.domain.observation import Check, Observation
 from selfheald.domain.policy import Mode
@@ -28,12 +28,18 @@ def decide(observation: Observation) -> Decision:
     return Heal(approval=observation.project.mode is Mode.APPROVE)
 
 
+def protection(observation: Observation) -> Check | None:
+    """The first guard or limit that says no, whatever the project's settings say; ``None`` when all allow it."""
+    checks = (ask(observation) for ask in (*GUARDS, *LIMITS))
+    return next((check for check in checks if not check.allows), None)
+
+
 def trace(observation: Observation) -> tuple[Check, ...]:
     """Every check with its answer, in the order in which they are asked."""
     return tuple(_checks(observation))
 
 
 def _checks(observation: Observation) -> Iterator[Check]:
-    for questions in (GUARDS, SETTINGS, LIMITS):
+    for questions in (GUARDS, SETTINGS, LIMITS, LAST):
         for ask in questions:
             yield ask(observation)

@@ -1,9 +1,11 @@
 """Observe, decide, keep the decision: for one pipeline."""
 
+from dataclasses import replace
+
 import structlog
 
 from selfheald.domain.case import Case, CaseState, NewCase
-from selfheald.domain.decide import decide
+from selfheald.domain.decide import decide, protection
 from selfheald.domain.decision import Decision, Heal
 from selfheald.domain.errors import SelfhealdError
 from selfheald.domain.events import CaseMoved, Decided
@@ -11,6 +13,7 @@ from selfheald.domain.observation import Observation, origin_of
 from selfheald.domain.pipeline import Pipeline, RefKind
 from selfheald.domain.policy import Target
 from selfheald.domain.proposal import PullRequest
+from selfheald.domain.reasons import Reason
 from selfheald.ports import Clock, CodeHost, Journal, Listener
 
 log = structlog.get_logger()
@@ -49,6 +52,21 @@ class Decider:
         case = await self._journal.decide(name, pipeline, decision, now=now, new_case=new_case)
         self._tell(target, pipeline, decision, case=case, first=first)
         return decision
+
+    async def heal_by_hand(self, target: Target, pipeline: Pipeline, *, by: str) -> tuple[Case | None, str]:
+        """Open a case because a human asks for it: the settings do not count, guards and limits do.
+
+        Gives the case, or why there is none.
+        """
+        seen = await self.observe(target, pipeline)
+        if check := protection(seen):
+            return None, f"{check.reason}: {check.reason.meaning} ({check.saw})"
+        decision = Heal(approval=False)
+        new_case = replace(_new_case(seen, decision), opened_by=by)
+        name = target.project.name
+        case = await self._journal.decide(name, pipeline, decision, now=seen.now, new_case=new_case)
+        self._tell(target, pipeline, decision, case=case, first=False)
+        return case, "" if case else f"{Reason.ALREADY_OPEN}: {Reason.ALREADY_OPEN.meaning}"
 
     async def _pull_request(self, target: Target, pipeline: Pipeline) -> PullRequest | None:
         if pipeline.ref.kind is not RefKind.PULL_REQUEST or not pipeline.failed:

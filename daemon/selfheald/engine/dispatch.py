@@ -21,7 +21,10 @@ from selfheald.ports import CaseBook, Clock, Listener
 log = structlog.get_logger()
 
 LEASE = timedelta(seconds=60)
-"""How long a claim holds without a sign of life; a third of it passes between two signs."""
+"""How long a claim holds without a sign of life."""
+
+BEAT = timedelta(seconds=5)
+"""Between two signs of life; a case that somebody cancelled is noticed then."""
 
 
 class Dispatcher:
@@ -146,7 +149,7 @@ class Dispatcher:
         work = asyncio.create_task(self._healer.attempt(case, target), name=f"attempt {case.id}")
         held = case
         try:
-            while not (await asyncio.wait({work}, timeout=LEASE.total_seconds() / 3))[0]:
+            while not (await asyncio.wait({work}, timeout=BEAT.total_seconds()))[0]:
                 renewed = await self._renew(held)
                 if renewed is None:
                     log.info("lease_lost")

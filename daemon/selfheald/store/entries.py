@@ -53,7 +53,7 @@ def open_case(connection: sqlite3.Connection, wanted: NewCase) -> Case:
             before="",
             after=opened.state,
             reason=None,
-            actor="selfheald",
+            actor=wanted.opened_by,
             note="",
         ),
     )
