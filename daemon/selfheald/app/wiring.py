@@ -31,55 +31,76 @@ class Engine:
 
 def wire(outside: Outside, owner: str) -> Engine:
     """Put the engine together. ``owner`` names this instance in leases."""
-    configuration, clock, events = outside.configuration, outside.clock, outside.events
-    cis, cases = outside.cis, outside.store.cases
-    targets = Targets(configuration.projects, cis)
-    decider = Decider(journal=outside.store.journal, code_host=outside.code_host, clock=clock, listener=events)
-    sweeper = Sweeper(
+    targets = Targets(outside.configuration.projects, outside.cis)
+    decider = Decider(
+        journal=outside.store.journal,
+        code_host=outside.code_host,
+        clock=outside.clock,
+        listener=outside.events,
+    )
+    dispatcher, casework = _dispatcher(outside, targets, owner), _casework(outside, targets)
+    outside.events.listeners += [dispatcher.hear, casework.hear]
+    return Engine(
         targets=targets,
-        cis=cis,
+        decider=decider,
+        sweeper=_sweeper(outside, targets, decider),
+        dispatcher=dispatcher,
+        casework=casework,
+    )
+
+
+def _sweeper(outside: Outside, targets: Targets, decider: Decider) -> Sweeper:
+    poll = outside.configuration.poll
+    return Sweeper(
+        targets=targets,
+        cis=outside.cis,
         journal=outside.store.journal,
         decider=decider,
-        clock=clock,
-        listener=events,
-        pace=Pace(interval=configuration.poll.interval, idle_interval=configuration.poll.idle_interval),
-        lookback=configuration.poll.lookback,
+        clock=outside.clock,
+        listener=outside.events,
+        pace=Pace(interval=poll.interval, idle_interval=poll.idle_interval),
+        lookback=poll.lookback,
     )
+
+
+def _dispatcher(outside: Outside, targets: Targets, owner: str) -> Dispatcher:
     healer = Healer(
-        cis=cis,
+        cis=outside.cis,
         repositories=outside.repositories,
         agents=outside.agents,
         verifier=Verifier(outside.sandbox, timeout=VERIFY_TIMEOUT),
-        cases=cases,
-        clock=clock,
-        listener=events,
-        state_dir=configuration.state_dir,
+        cases=outside.store.cases,
+        clock=outside.clock,
+        listener=outside.events,
+        state_dir=outside.configuration.state_dir,
     )
-    dispatcher = Dispatcher(
+    return Dispatcher(
         healer=healer,
         targets=targets,
-        cases=cases,
-        clock=clock,
-        listener=events,
-        workers=configuration.workers,
+        cases=outside.store.cases,
+        clock=outside.clock,
+        listener=outside.events,
+        workers=outside.configuration.workers,
         owner=owner,
     )
-    casework = Casework(
-        targets=targets,
-        cis=cis,
+
+
+def _casework(outside: Outside, targets: Targets) -> Casework:
+    proposer = Proposer(
+        cis=outside.cis,
         code_host=outside.code_host,
         repositories=outside.repositories,
-        proposer=Proposer(
-            cis=cis,
-            code_host=outside.code_host,
-            repositories=outside.repositories,
-            cases=cases,
-            organization_urls={one.name: one.url for one in configuration.organizations},
-        ),
-        cases=cases,
-        clock=clock,
-        listener=events,
-        look_again=configuration.poll.follow_interval,
+        cases=outside.store.cases,
+        organization_urls={one.name: one.url for one in outside.configuration.organizations},
     )
-    events.listeners += [dispatcher.hear, casework.hear]
-    return Engine(targets=targets, decider=decider, sweeper=sweeper, dispatcher=dispatcher, casework=casework)
+    return Casework(
+        targets=targets,
+        cis=outside.cis,
+        code_host=outside.code_host,
+        repositories=outside.repositories,
+        proposer=proposer,
+        cases=outside.store.cases,
+        clock=outside.clock,
+        listener=outside.events,
+        look_again=outside.configuration.poll.follow_interval,
+    )
