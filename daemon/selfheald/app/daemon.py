@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import structlog
 
+from selfheald.app.leftovers import remove_leftovers
 from selfheald.app.outside import Outside, open_outside, refuse_without_sandbox
 from selfheald.app.wiring import Engine, wire
 from selfheald.domain.errors import ConfigError, SelfhealdError
@@ -56,6 +57,7 @@ async def _run_loops(outside: Outside, engine: Engine, schedule: Schedule, stop:
     """All that lives long, in one group: when one loop ends unasked, the process ends and is started again."""
     outside.metrics.configured(outside.configuration.projects)
     outside.metrics.load(await outside.store.cases.cases())
+    await remove_leftovers(outside.configuration.state_dir, outside.repositories)
     await engine.dispatcher.recover()
     async with asyncio.TaskGroup() as group:
         loops = [
@@ -91,6 +93,7 @@ async def once(outside: Outside, engine: Engine) -> None:
     """One sweep; then work off what can be done now, without waiting for CI."""
     for organization in outside.cis:
         await engine.targets.refresh(organization)
+    await remove_leftovers(outside.configuration.state_dir, outside.repositories)
     await engine.dispatcher.recover()
     await engine.sweeper.once()
     started = 1

@@ -1,0 +1,29 @@
+"""What a killed daemon left behind in its attempts' folders."""
+
+import asyncio
+from pathlib import Path
+
+import structlog
+
+from selfheald.ports import Repositories
+
+log = structlog.get_logger()
+
+UNFINISHED = ("tree", "home", "selfheald-verify-*")
+"""What an attempt removes at its end: the work tree, and the private homes of the agent and of the checks."""
+
+
+async def remove_leftovers(state_dir: Path, repositories: Repositories) -> None:
+    """Remove the work trees and homes of attempts that were cut off.
+
+    Only for whoever holds the state folder's lock, before it starts an attempt: then nobody works in them.
+    """
+    found = await asyncio.to_thread(_leftovers, state_dir)
+    for path in found:
+        await repositories.discard(path)
+    if found:
+        log.info("leftovers_removed", paths=[str(path.relative_to(state_dir)) for path in found])
+
+
+def _leftovers(state_dir: Path) -> list[Path]:
+    return [path for name in UNFINISHED for path in state_dir.glob(f"attempts/*/{name}")]
