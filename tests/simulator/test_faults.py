@@ -5,11 +5,11 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.simulator.conftest import START, TOKEN, Stage
 
 from selfheald.simulator.faults import Fault, FaultKind
 from selfheald.simulator.semaphore import OPERATIONS
 from selfheald.simulator.state import JobResult
+from tests.simulator.conftest import START, TOKEN, Stage
 
 DOCS = Path(__file__).parents[2] / "docs" / "simulator.md"
 

@@ -2,10 +2,10 @@
 
 import httpx
 import pytest
-from tests.simulator.conftest import TOKEN, Stage
 
 from selfheald.simulator.hooks import RequestRecord
 from selfheald.simulator.world import World
+from tests.simulator.conftest import TOKEN, Stage
 
 
 @pytest.mark.parametrize("scheme", ["Token", "Bearer"])

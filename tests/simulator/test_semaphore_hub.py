@@ -3,9 +3,9 @@
 import uuid
 
 import pytest
-from tests.simulator.conftest import Stage
 
 from selfheald.simulator.state import JobResult, PullRequestHead
+from tests.simulator.conftest import Stage
 
 
 async def test_projects_come_in_pages_of_500_and_say_whether_there_are_more(stage: Stage) -> None:

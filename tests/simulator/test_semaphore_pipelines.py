@@ -4,9 +4,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.simulator.conftest import START, Stage
 
 from selfheald.simulator.state import JobResult, Pipeline, PullRequestHead
+from tests.simulator.conftest import START, Stage
 
 LISTED_KEYS = 36
 """As many keys as a done pipeline has."""

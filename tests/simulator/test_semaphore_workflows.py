@@ -3,10 +3,10 @@
 from typing import Any
 
 import pytest
-from tests.simulator.conftest import START, Stage
 
 from selfheald.simulator.faults import Fault, FaultKind
 from selfheald.simulator.state import JobResult, LogEvent, Pipeline
+from tests.simulator.conftest import START, Stage
 
 
 async def test_workflows_are_numbered_in_lists_and_named_alone(stage: Stage) -> None:
