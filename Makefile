@@ -41,8 +41,10 @@ format: $(VENV)/.developer ## bring the code into the house style
 	$(BIN)/ruff format daemon tests
 
 .PHONY: set-up
-set-up: $(VENV)/.developer ## what the tests need: Debian packages when root, the coding agents' programs
-	@tests/system/tools.sh
+set-up: ## what the tests need: Debian packages when root, the coding agents' programs
+	@scripts/packages.sh test
+	@$(MAKE) --no-print-directory $(VENV)/.developer
+	@sh tests/system/tools.sh
 
 .PHONY: clean
 clean: ## remove what the other targets made

@@ -1,5 +1,6 @@
 """``selfheald case``."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from selfheald.domain.attempt import Attempt
 from selfheald.domain.case import Case
 from selfheald.domain.errors import NotFoundError
 from selfheald.domain.ids import CaseId
+from selfheald.domain.plain import plain
 from selfheald.ports import CaseEvent
 from selfheald.settings.values import Configuration
 
@@ -40,7 +42,8 @@ def case(case_id: int, config: str | None, *, as_json: bool, show: str | None) -
     configuration = options.read_configuration(config)
     record = options.run(_record(configuration, CaseId(case_id)))
     if show:
-        click.echo(_kept(record, show))
+        kept = _kept(record, show)
+        click.echo(plain(kept) if sys.stdout.isatty() else kept)
     elif as_json:
         options.print_json(record)
     else:
@@ -70,19 +73,21 @@ def _kept(record: Record, name: str) -> str:
 
 def _show(record: Record) -> None:
     console, case = options.console, record.case
-    console.print(f"[bold]case {case.id}[/]  {case.state}" + (f": {case.reason.meaning}" if case.reason else ""))
+    why = f": {case.reason.meaning}" if case.reason else ""
+    console.print(Text.assemble((f"case {case.id}", "bold"), f"  {case.state}{why}"))
     facts = Table.grid(padding=(0, 2))
     for name, value in _facts(case):
-        facts.add_row(name, Text(value))
+        facts.add_row(name, options.safe(value))
     console.print(facts)
     show_history(record.events)
     if record.attempts:
-        console.print("\n[bold]attempts[/]")
+        console.print("\nattempts", style="bold")
         console.print(_attempts(record.attempts))
     diff = record.folder / record.attempts[-1].folder / "fix.diff" if record.attempts else None
     if diff and diff.exists():
-        console.print("\n[bold]diff[/]")
-        console.print(Syntax(diff.read_text(errors="replace"), "diff", background_color="default", word_wrap=True))
+        console.print("\ndiff", style="bold")
+        text = plain(diff.read_text(errors="replace"))
+        console.print(Syntax(text, "diff", background_color="default", word_wrap=True))
 
 
 def _facts(case: Case) -> Sequence[tuple[str, str]]:
@@ -99,11 +104,11 @@ def _facts(case: Case) -> Sequence[tuple[str, str]]:
 
 def show_history(events: Sequence[CaseEvent]) -> None:
     """Print a case's history."""
-    options.console.print("\n[bold]history[/]")
-    table = Table(box=None, pad_edge=False, show_header=False)
+    options.console.print("\nhistory", style="bold")
+    table = options.table()
     for event in events:
         table.add_row(
-            f"{event.at:%Y-%m-%d %H:%M:%S}", event.after, event.reason or "", Text(event.note), _by(event.actor)
+            f"{event.at:%Y-%m-%d %H:%M:%S}", event.after, event.reason or "", options.safe(event.note), _by(event.actor)
         )
     options.console.print(table)
 
@@ -113,7 +118,7 @@ def _by(actor: str) -> str:
 
 
 def _attempts(attempts: Sequence[Attempt]) -> Table:
-    table = Table("", "agent", "outcome", "seconds", "tokens in/out", "USD", "note", box=None, pad_edge=False)
+    table = options.table("", "agent", "outcome", "seconds", "tokens in/out", "USD", "note")
     for attempt in attempts:
         seconds = (attempt.finished_at - attempt.started_at).total_seconds() if attempt.finished_at else None
         table.add_row(
@@ -123,6 +128,6 @@ def _attempts(attempts: Sequence[Attempt]) -> Table:
             f"{seconds:.1f}" if seconds is not None else "",
             f"{attempt.usage.input_tokens}/{attempt.usage.output_tokens}",
             f"{attempt.cost_micros / 1e6:.4f}" if attempt.cost_micros else "",
-            Text(attempt.note or attempt.summary),
+            options.safe(attempt.note or attempt.summary),
         )
     return table

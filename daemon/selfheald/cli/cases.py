@@ -38,12 +38,12 @@ async def _cases(configuration: Configuration, *, open_only: bool, limit: int) -
 
 def _table(found: list[Case]) -> Table:
     now = datetime.now(UTC)
-    table = Table("case", "project", "failed", "state", "reason", "updated", "pull request", box=None, pad_edge=False)
+    table = options.table("case", "project", "failed", "state", "reason", "updated", "pull request")
     for case in found:
         table.add_row(
             str(case.id),
             case.project,
-            f"{case.pipeline.ref} {case.commit[:10]}",
+            options.safe(f"{case.pipeline.ref} {case.commit[:10]}"),
             case.state,
             case.reason or "",
             options.when_text(case.updated_at, now),

@@ -34,6 +34,7 @@ def check(config: str | None, *, as_json: bool, offline: bool) -> None:
     Exit status 1: something does not work; each line says what and how to mend it.
     """
     configuration = options.read_configuration(config)
+    options.set_up_logs(configuration)
     findings = () if offline else options.run(_probe(configuration))
     if as_json:
         options.print_json({"projects": [_plain(one) for one in configuration.projects], "findings": findings})
@@ -121,18 +122,19 @@ def _plain(project: Project) -> dict[str, object]:
 
 def _show(configuration: Configuration, findings: Sequence[Finding], *, offline: bool) -> None:
     console = options.console
-    console.print(f"[green]ok[/]  {configuration.path}: {len(configuration.projects)} projects\n")
-    table = Table("project", "organization", "mode", "agent", "when", "branches", box=None, pad_edge=False)
+    count = f"{len(configuration.projects)} project{'s' if len(configuration.projects) > 1 else ''}"
+    console.print(Text.assemble(("ok", "green"), f"  {configuration.path}: {count}\n"))
+    table = options.table("project", "organization", "mode", "agent", "when", "branches")
     for project in configuration.projects:
         branches = ", ".join(project.branches.include) + " but " + ", ".join(project.branches.exclude or ("none",))
         row = (project.organization, project.mode, project.agent, project.when.text, branches)
-        table.add_row(project.name, *(Text(cell) for cell in row))
+        table.add_row(project.name, *row)
     console.print(table)
     if offline:
         return
     console.print()
     results = Table.grid(padding=(0, 2))
     for finding in findings:
-        mark = "[green]ok[/]" if finding.ok else "[red]no[/]"
-        results.add_row(mark, Text(finding.what), Text(finding.found))
+        mark = Text("ok", "green") if finding.ok else Text("no", "red")
+        results.add_row(mark, finding.what, options.safe(finding.found))
     console.print(results)

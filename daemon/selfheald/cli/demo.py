@@ -70,7 +70,7 @@ async def _sandbox() -> str:
     probe = await Bubblewrap().probe()
     if probe.ok:
         return "bubblewrap"
-    console.print(f"[yellow]The agent runs unconfined in this demo: {probe.found}[/]")
+    console.print(f"The agent runs unconfined in this demo: {probe.found}", style="yellow")
     return "none"
 
 

@@ -84,7 +84,7 @@ def show_diff(console: Console, diff: str) -> None:
 def show_metrics(console: Console, metrics: str, names: Sequence[str]) -> None:
     """Some of the daemon's metrics."""
     lines = [line for line in metrics.splitlines() if line.startswith(tuple(names)) and not line.endswith(" 0.0")]
-    console.print(Panel("\n".join(lines), title="some of /metrics", highlight=False))
+    console.print(Panel(Text("\n".join(lines)), title="some of /metrics"))
 
 
 def show_next(console: Console, *, kept: bool, commands: Sequence[tuple[str, str]]) -> None:

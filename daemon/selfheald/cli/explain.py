@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import click
-from rich.table import Table
 from rich.text import Text
 
 from selfheald.cli import options
@@ -94,18 +93,20 @@ def _plain(told: Explanation) -> dict[str, object]:
 def _show(told: Explanation) -> None:
     pipeline, target = told.observation.pipeline, told.observation.target
     console = options.console
-    console.print(f"[bold]pipeline {pipeline.id}[/] of {target.project.name}: {pipeline.ref} at {pipeline.commit}")
-    table = Table("", "question", "saw", "if no", box=None, pad_edge=False)
+    what = f" of {target.project.name}: {pipeline.ref} at {pipeline.commit}"
+    console.print(Text.assemble((f"pipeline {pipeline.id}", "bold"), options.safe(what)))
+    table = options.table("", "question", "saw", "if no")
     for check in told.checks:
-        answer = "[green]yes[/]" if check.allows else "[red]no[/]"
-        table.add_row(answer, check.question, Text(check.saw), check.reason)
+        answer = Text("yes", "green") if check.allows else Text("no", "red")
+        table.add_row(answer, check.question, options.safe(check.saw), check.reason)
     console.print(table)
     if isinstance(told.decision, Heal):
         asks = ", after a human's approval" if told.decision.approval else ""
-        console.print(f"\n[bold green]It would be healed{asks}.[/]")
+        console.print(f"\nIt would be healed{asks}.", style="bold green")
     else:
         later = f" Asked again at {told.decision.until:%H:%M:%S} UTC." if isinstance(told.decision, Defer) else ""
-        console.print(f"\n[bold red]It would not be healed:[/] {told.decision.reason}. {_meaning(told)}{later}")
+        why = f" {told.decision.reason}. {_meaning(told)}{later}"
+        console.print(Text.assemble(("\nIt would not be healed:", "bold red"), why))
     if told.stored and told.stored.decision:
         decided = f"{told.stored.decided_at:%Y-%m-%d %H:%M:%S} UTC" if told.stored.decided_at else "?"
         console.print(f"Decided at {decided}: {told.stored.decision} {told.stored.reason or ''}")

@@ -27,7 +27,7 @@ def heal(pipeline_id: str, config: str | None, *, as_json: bool) -> None:
     if as_json:
         options.print_json(case)
     else:
-        options.console.print(f"case {case.id} is {case.state}: {case.pipeline.ref} at {case.commit}")
+        options.console.print(options.safe(f"case {case.id} is {case.state}: {case.pipeline.ref} at {case.commit}"))
 
 
 async def _heal(configuration: Configuration, pipeline_id: PipelineId) -> Case:

@@ -78,9 +78,8 @@ def cli(context: click.Context, config: str) -> None:
 def main() -> None:
     """Run the command line; errors are one line for people, never a traceback."""
     try:
-        cli.main(prog_name="selfheald", standalone_mode=False)
-    except click.exceptions.Exit as ended:
-        sys.exit(ended.exit_code)
+        # Without its standalone mode click gives back the status of an Exit instead of raising it.
+        sys.exit(cli.main(prog_name="selfheald", standalone_mode=False))
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)

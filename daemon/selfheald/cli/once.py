@@ -1,7 +1,6 @@
 """``selfheald once``."""
 
 import click
-from rich.table import Table
 
 from selfheald.cli import options
 from selfheald.domain.case import Case
@@ -45,7 +44,7 @@ def _show(cases: list[Case]) -> None:
     if not cases:
         options.console.print("Nothing to do.")
         return
-    table = Table("case", "project", "branch", "state", "reason", "summary", box=None, pad_edge=False)
+    table = options.table("case", "project", "branch", "state", "reason", "summary")
     for case in cases:
         table.add_row(
             str(case.id),
@@ -53,6 +52,6 @@ def _show(cases: list[Case]) -> None:
             case.branch,
             case.state,
             case.reason or "",
-            case.pull_request_url or case.summary,
+            options.safe(case.pull_request_url or case.summary),
         )
     options.console.print(table)

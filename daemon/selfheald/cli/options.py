@@ -13,8 +13,11 @@ from typing import Any, TypeVar
 
 import click
 from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from selfheald.domain.durations import duration_text
+from selfheald.domain.plain import plain
 from selfheald.logs import configure
 from selfheald.settings.loading import load
 from selfheald.settings.values import Configuration
@@ -23,8 +26,10 @@ from selfheald.store.open import FILE_NAME, Store, open_store
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 
-console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
-"""Standard output for people: colours on a terminal only, and room for long lines elsewhere."""
+console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 160)
+"""Standard output for people: colours on a terminal only, and room for long lines elsewhere. What stands in square
+brackets is text like any other: much of what is shown comes from outside.
+"""
 
 
 def config_option(command: F) -> F:
@@ -64,6 +69,16 @@ async def reading_store(configuration: Configuration) -> AsyncIterator[Store]:
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Run a command's work."""
     return asyncio.run(work)
+
+
+def table(*headers: str) -> Table:
+    """A table without lines around it."""
+    return Table(*headers, box=None, pad_edge=False, show_header=bool(headers))
+
+
+def safe(value: object, style: str = "") -> Text:
+    """Text from outside without what a terminal would act upon."""
+    return Text(plain(str(value)), style)
 
 
 def print_json(value: object) -> None:
