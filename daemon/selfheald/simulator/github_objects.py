@@ -114,11 +114,6 @@ def pull_request(
         owner = (of or slug).partition("/")[0]
         return {"label": f"{owner}:{ref}", "ref": ref, "sha": sha, "repo": repo, "user": user(base_url, owner)}
 
-    worked_out = {
-        "merged": it.merged_at is not None,
-        "mergeable": it.is_open or None,
-        "comments": len(it.comments),
-    }
     return {
         "id": it.number,
         "number": it.number,
@@ -142,8 +137,13 @@ def pull_request(
         "merge_commit_sha": it.merge_commit,
         "head": side(it.head, it.head_sha, it.head_repository),
         "base": side(it.base, base_sha, slug),
-        **({} if in_list else worked_out),
+        **({} if in_list else _worked_out(it)),
     }
+
+
+def _worked_out(it: SimulatedPullRequest) -> Json:
+    """What GitHub tells of a single pull request only."""
+    return {"merged": it.merged_at is not None, "mergeable": it.is_open or None, "comments": len(it.comments)}
 
 
 def _number(text: str) -> int:
