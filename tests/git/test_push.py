@@ -125,12 +125,13 @@ async def test_a_long_diff_is_cut_off(repositories: GitRepositories, tree: WorkT
     assert diff.endswith("+line\n… the rest of the diff is cut off here\n")
 
 
-async def test_a_protected_branch_is_a_refusal(
-    origin: Origin, repositories: GitRepositories, tree: WorkTree, commit: Sha
+@pytest.mark.parametrize("words", ["GH006: Protected branch update failed", "no branch from outside"])
+async def test_a_protected_branch_or_a_hook_is_a_refusal(
+    origin: Origin, repositories: GitRepositories, tree: WorkTree, commit: Sha, words: str
 ) -> None:
-    origin.refuse_pushes("GH006: Protected branch update failed")
+    origin.refuse_pushes(words)
 
-    with pytest.raises(RefusedError, match="Protected branch"):
+    with pytest.raises(RefusedError, match=words):
         await repositories.push(REPOSITORY, commit, f"selfheal-{tree.commit}", expected=None)
 
 

@@ -46,7 +46,8 @@ async def _head(mirror: Mirror, ref: str) -> Sha | None:
 
 async def _send(mirror: Mirror, commit: Sha, ref: str, expected: Sha | None) -> None:
     access = await mirror.access()
-    options = ("--porcelain", "--no-verify", "--no-follow-tags", "--no-signed", "--recurse-submodules=no")
+    # Not --porcelain: it tells a refusal on standard output, where nobody looks for what went wrong.
+    options = ("--no-verify", "--no-follow-tags", "--no-signed", "--recurse-submodules=no")
     lease = f"--force-with-lease={ref}:{expected or ''}"
     await mirror.run(
         mirror.call(
