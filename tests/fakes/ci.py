@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from tests import builders as make
@@ -65,14 +65,17 @@ class FakeCI:
 
     async def pipeline(self, pipeline_id: PipelineId) -> Pipeline:
         self._called("pipeline")
-        if pipeline_id not in self.pipelines:
-            raise NotFoundError(f"reading pipeline {pipeline_id}: there is none")
-        return self.pipelines[pipeline_id]
+        return self._find(pipeline_id)
 
     async def failure(self, pipeline_id: PipelineId, *, logs: bool = True) -> Failure:
         self._called("failure")
-        jobs = self.jobs.get(pipeline_id, (make.failed_job(),))
-        return Failure(pipeline=await self.pipeline(pipeline_id), jobs=jobs)
+        pipeline, jobs = self._find(pipeline_id), self.jobs.get(pipeline_id, (make.failed_job(),))
+        return Failure(pipeline=pipeline, jobs=jobs if logs else tuple(replace(job, log="") for job in jobs))
+
+    def _find(self, pipeline_id: PipelineId) -> Pipeline:
+        if pipeline_id not in self.pipelines:
+            raise NotFoundError(f"reading pipeline {pipeline_id}: there is none")
+        return self.pipelines[pipeline_id]
 
     def _newest_first(self) -> Sequence[Pipeline]:
         return sorted(self.pipelines.values(), key=lambda pipeline: pipeline.created_at, reverse=True)
