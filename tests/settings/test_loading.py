@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from tests.settings.sample import ENVIRON, SMALL, load_text
 
+from selfheald.domain.default_prompt import DEFAULT_PROMPT
 from selfheald.domain.policy import Choice, Mode
 from selfheald.settings.loading import load
 from selfheald.settings.mistakes import MistakesError
@@ -143,3 +144,17 @@ def test_the_environment_names_the_file_when_no_path_is_given(tmp_path: Path) ->
 def test_a_missing_file_is_told_with_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(MistakesError, match=r"none.yaml:1: no such file; name one with --config or SELFHEALD_CONFIG"):
         load(tmp_path / "none.yaml", {})
+
+
+@pytest.mark.parametrize("prompt", ["null", "prompts/heal.md"])
+def test_the_built_in_prompt_stands_in_for_a_default_one_that_is_missing(tmp_path: Path, prompt: str) -> None:
+    configuration = load_text(tmp_path, SMALL + f"defaults: {{prompt: {prompt}}}\n")
+
+    assert configuration.projects[0].prompt == DEFAULT_PROMPT
+
+
+def test_a_prompt_of_the_default_name_is_read(tmp_path: Path) -> None:
+    (tmp_path / "prompts").mkdir()
+    (tmp_path / "prompts" / "heal.md").write_text("Mend it.")
+
+    assert load_text(tmp_path, SMALL).projects[0].prompt == "Mend it."

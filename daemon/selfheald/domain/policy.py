@@ -66,6 +66,8 @@ class Limits:
     cost_usd_per_day: float
     cooldown: timedelta
     """How long a branch rests after a case on it that ended without a fix."""
+    concurrent_attempts: int = 1
+    """Attempts of the project that may run at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
+from selfheald.domain.default_prompt import DEFAULT_PROMPT
 from selfheald.domain.errors import ConfigError
 from selfheald.settings.mistakes import KeyPath, Value
+from selfheald.settings.models import DEFAULT_PROMPT_FILE
 from selfheald.settings.raw import Keys, entries, listed, mapping, secret_variables
 from selfheald.settings.secret import Secret
 from selfheald.settings.values import AgentKind
@@ -116,13 +118,22 @@ def _prompts(raw: Keys, surroundings: Surroundings) -> Iterator[Finding]:
         prompt = level.get("prompt")
         if isinstance(prompt, str):
             try:
-                read_prompt(surroundings.path(prompt))
+                prompt_of(prompt, surroundings)
             except ConfigError as error:
                 yield (*path, "prompt"), str(error)
 
 
-def read_prompt(path: Path) -> str:
-    """Read a prompt's file. Raises :class:`ConfigError`."""
+def prompt_of(prompt: str | None, surroundings: Surroundings) -> str:
+    """Read a prompt's file, or take the built-in prompt. Raises :class:`ConfigError`."""
+    if prompt is None:
+        return DEFAULT_PROMPT
+    path = surroundings.path(prompt)
+    if prompt == DEFAULT_PROMPT_FILE and not path.exists():
+        return DEFAULT_PROMPT
+    return _read_prompt(path)
+
+
+def _read_prompt(path: Path) -> str:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:

@@ -12,6 +12,9 @@ from selfheald.domain.policy import Choice, Mode
 from selfheald.settings import fields
 from selfheald.settings.values import AgentKind, LogFormat, LogLevel, SandboxKind
 
+DEFAULT_PROMPT_FILE = "prompts/heal.md"
+"""Beside the configuration; it may be missing."""
+
 # In the file an enum's member is written as its text.
 _Mode = Annotated[Mode, Strict(strict=False)]
 _Choice = Annotated[Choice, Strict(strict=False)]
@@ -175,6 +178,8 @@ class LimitKeys(_Keys):
     """What a project's attempts may cost within a day, by `prices`."""
     cooldown: fields.Pause = "30m"
     """How long a branch rests after a case that ended without a fix."""
+    concurrent_attempts: _Count = 1
+    """Attempts of a project that may run at once; `workers` bounds those of all projects."""
 
 
 class ValidationKeys(_Keys):
@@ -216,8 +221,8 @@ class DefaultKeys(_Keys):
     tags: _Choice = Choice.SKIP
     """Whether tags' pipelines are healed."""
     pull_requests: PullRequestsKeys = PullRequestsKeys()
-    prompt: fields.FilePath | None = None
-    """The prompt's file, with `$SEMAPHORE_…` variables; `null`: the built-in prompt."""
+    prompt: fields.FilePath | None = DEFAULT_PROMPT_FILE
+    """The prompt's file, with `$SEMAPHORE_…` variables; the built-in prompt for `null`, or if this file is missing."""
     verify: list[fields.Line] = []
     """Commands that must pass in the sandbox before anything is pushed."""
     limits: LimitKeys = LimitKeys()

@@ -6,12 +6,11 @@ from typing import TypeVar
 from pydantic import BaseModel
 
 from selfheald.domain.conditions.language import Condition
-from selfheald.domain.default_prompt import DEFAULT_PROMPT
 from selfheald.domain.durations import parse_duration, parse_rate
 from selfheald.domain.ids import AgentName, OrganizationName, ProjectName, Slug
 from selfheald.domain.policy import BranchFilter, Limits, Project, PullRequestPolicy, Validation
 from selfheald.settings import values
-from selfheald.settings.checks import Surroundings, read_prompt, secret_of
+from selfheald.settings.checks import Surroundings, prompt_of, secret_of
 from selfheald.settings.fields import split_address
 from selfheald.settings.models import (
     AgentKeys,
@@ -123,7 +122,7 @@ def _project(settings: Settings, keys: ProjectKeys, surroundings: Surroundings) 
         tags=merged.tags,
         own_pull_requests=merged.pull_requests.own,
         forked_pull_requests=merged.pull_requests.forks,
-        prompt=read_prompt(surroundings.path(merged.prompt)) if merged.prompt else DEFAULT_PROMPT,
+        prompt=prompt_of(merged.prompt, surroundings),
         verify=tuple(merged.verify),
         limits=_limits(merged.limits),
         validation=_validation(merged),
@@ -141,6 +140,7 @@ def _limits(keys: LimitKeys) -> Limits:
         open_pull_requests=keys.open_pull_requests,
         cost_usd_per_day=keys.cost_usd_per_day,
         cooldown=parse_duration(keys.cooldown),
+        concurrent_attempts=keys.concurrent_attempts,
     )
 
 
