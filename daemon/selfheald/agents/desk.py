@@ -116,7 +116,14 @@ async def _remove(folder: Path) -> bool:
 async def _ran(program: str, *arguments: str) -> bool:
     found = shutil.which(program) or program
     quiet = asyncio.subprocess.DEVNULL
-    process = await asyncio.create_subprocess_exec(found, *arguments, stdin=quiet, stdout=quiet, stderr=quiet)
+    process = await asyncio.create_subprocess_exec(
+        found,
+        *arguments,
+        stdin=quiet,
+        stdout=quiet,
+        stderr=quiet,
+        start_new_session=True,  # Ctrl-C at the terminal is for the daemon, which still cleans up then
+    )
     try:
         async with asyncio.timeout(CLEAN_SECONDS):
             return await process.wait() == 0

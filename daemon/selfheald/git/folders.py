@@ -41,7 +41,13 @@ class Folders:
         if not paths:
             return
         arguments = ("rm", "-rf", "--one-file-system", "--", *map(str, paths))
-        process = await asyncio.create_subprocess_exec(*arguments, stdin=DEVNULL, stdout=DEVNULL, stderr=DEVNULL)
+        process = await asyncio.create_subprocess_exec(
+            *arguments,
+            stdin=DEVNULL,
+            stdout=DEVNULL,
+            stderr=DEVNULL,
+            start_new_session=True,  # Ctrl-C at the terminal is for the daemon, which still cleans up then
+        )
         try:
             await process.wait()
         finally:

@@ -58,6 +58,7 @@ async def run_git(repository: Path, *arguments: str) -> str:
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,  # Ctrl-C at the terminal is for us, who then end it
     )
     try:
         async with asyncio.timeout(GIT_SECONDS):

@@ -171,7 +171,11 @@ def _backend_path() -> str:
 async def _exchange(request: Request, send: Send, environment: dict[str, str], before_end: BeforeEnd) -> None:
     """Run the backend for one request, both bodies streamed."""
     process = await asyncio.create_subprocess_exec(
-        await asyncio.to_thread(_backend_path), stdin=PIPE, stdout=PIPE, env=environment
+        await asyncio.to_thread(_backend_path),
+        stdin=PIPE,
+        stdout=PIPE,
+        env=environment,
+        start_new_session=True,  # Ctrl-C at the terminal is for us, who then end it
     )
     try:
         async with asyncio.timeout(EXCHANGE_SECONDS), asyncio.TaskGroup() as tasks:
