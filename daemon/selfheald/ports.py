@@ -9,6 +9,7 @@ from typing import Protocol
 
 from selfheald.domain.attempt import Attempt, AttemptOutcome, Usage
 from selfheald.domain.case import Case, NewCase
+from selfheald.domain.conditions.ranges import CommitRange, RangeChanges
 from selfheald.domain.decision import Decision
 from selfheald.domain.events import Event
 from selfheald.domain.failure import Failure
@@ -132,6 +133,13 @@ class Repositories(Protocol):
 
     async def diff(self, repository: Slug, base: Sha, commit: Sha) -> str:
         """The unified diff between two commits of the mirror, bounded."""
+
+    async def changes_in_range(self, repository: Slug, wanted: CommitRange) -> RangeChanges:
+        """The files that changed between two commits, for ``change_in``; fetches what the mirror lacks.
+
+        An end that does not exist is told in the answer, not raised. Two commits without a common ancestor give no
+        files, an empty difference one empty line.
+        """
 
     async def push(self, repository: Slug, commit: Sha, branch: str, *, expected: Sha | None) -> PushOutcome:
         """Bring ``branch`` on the remote to ``commit``, if it is at ``expected`` now (``None``: if it is absent)."""

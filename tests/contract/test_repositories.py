@@ -11,6 +11,7 @@ from tests.fakes.repositories import FakeRepositories
 from tests.git.origin import REPOSITORY, serve_origin
 
 from selfheald.domain.case import branch_of
+from selfheald.domain.conditions.ranges import CommitRange, RangeChanges
 from selfheald.domain.errors import NotFoundError, PermanentError, RefusedError
 from selfheald.domain.ids import Sha, Slug
 from selfheald.domain.proposal import ChangeKind, FileChange, TreeChanges
@@ -28,6 +29,8 @@ class World:
 
     repositories: Repositories
     add: Callable[[Mapping[str, bytes]], Sha]
+    grow: Callable[[str, Sha, Mapping[str, bytes]], Sha]
+    """Make a commit on a branch, on top of another commit."""
     branch: Callable[[str], Sha | None]
     move: Callable[[str, Sha], None]
 
@@ -37,7 +40,8 @@ async def _fake_world(folder: Path) -> AsyncIterator[World]:
     fake = FakeRepositories()
     yield World(
         repositories=fake,
-        add=lambda files: fake.add(REPOSITORY, files),
+        add=lambda files: fake.add(REPOSITORY, files, branch="main"),
+        grow=lambda branch, parent, files: fake.add(REPOSITORY, files, parent=parent, branch=branch),
         branch=lambda name: fake.branches.get((REPOSITORY, name)),
         move=lambda name, commit: fake.branches.update({(REPOSITORY, name): commit}),
     )
@@ -47,7 +51,13 @@ async def _fake_world(folder: Path) -> AsyncIterator[World]:
 async def _real_world(folder: Path) -> AsyncIterator[World]:
     async with serve_origin(folder / "origin") as origin:
         repositories = origin.repositories(folder / "state")
-        yield World(repositories=repositories, add=origin.commit, branch=origin.branch, move=origin.move)
+        yield World(
+            repositories=repositories,
+            add=origin.commit,
+            grow=lambda branch, parent, files: origin.commit(files, branch=branch, parent=parent),
+            branch=origin.branch,
+            move=origin.move,
+        )
         await repositories.aclose()
 
 
@@ -212,3 +222,52 @@ async def test_discarding_a_tree_twice_is_fine(world: World, tree: WorkTree) -> 
     await world.repositories.discard(tree.path)
 
     assert not tree.path.exists()
+
+
+async def _changes(world: World, base: str, head: str, *, dots: int = 3) -> RangeChanges:
+    wanted = CommitRange(base=base, head=head, from_merge_base=dots == 3)
+    return await world.repositories.changes_in_range(REPOSITORY, wanted)
+
+
+async def test_a_branch_is_compared_with_where_it_left_the_other_one(world: World) -> None:
+    start = world.add(FILES)
+    ours = world.grow("feature", start, FILES | {"lib/new.py": b"new\n"})
+    world.grow("main", start, FILES | {"app.py": b"changed on main\n"})
+
+    assert await _changes(world, "main", ours) == RangeChanges(files=("lib/new.py",))
+    assert await _changes(world, "main", ours, dots=2) == RangeChanges(files=("app.py", "lib/new.py"))
+
+
+async def test_a_commit_is_compared_with_its_parent(world: World) -> None:
+    start = world.add(FILES)
+    commit = world.grow("main", world.grow("main", start, FILES | {"one": b"1"}), FILES | {"one": b"1", "two": b"2"})
+
+    assert await _changes(world, f"{commit}^", commit) == RangeChanges(files=("two",))
+
+
+async def test_an_empty_difference_is_one_empty_line(world: World) -> None:
+    commit = world.add(FILES)
+
+    assert await _changes(world, "main", commit) == RangeChanges(files=("",))
+
+
+async def test_commits_without_a_common_ancestor_have_no_changes(world: World) -> None:
+    commit, stranger = world.add(FILES), world.add({"other": b"x"})
+
+    assert await _changes(world, stranger, commit) == RangeChanges()
+
+
+@pytest.mark.parametrize("unknown", ["nothing", NOBODY, f"{NOBODY}^"])
+async def test_an_end_that_does_not_exist_is_told(world: World, unknown: str) -> None:
+    commit = world.add(FILES)
+
+    assert await _changes(world, unknown, commit) == RangeChanges(unknown=unknown)
+    assert await _changes(world, commit, unknown) == RangeChanges(unknown=unknown)
+    assert await _changes(world, f"{commit}^", commit) == RangeChanges(unknown=f"{commit}^")
+
+
+async def test_changes_in_a_repository_that_does_not_exist_are_not_found(world: World) -> None:
+    wanted = CommitRange(base=NOBODY, head=NOBODY)
+
+    with pytest.raises(NotFoundError):
+        await world.repositories.changes_in_range(Slug("acme/nothing"), wanted)

@@ -116,7 +116,13 @@ class Rig:
         cis = {ORGANIZATION: self.ci}
         self.targets = Targets([self.project], cis)
         journal = self.store.journal
-        self.decider = Decider(journal=journal, code_host=self.code_host, clock=self.clock, listener=self.hear)
+        self.decider = Decider(
+            journal=journal,
+            code_host=self.code_host,
+            repositories=self.repositories,
+            clock=self.clock,
+            listener=self.hear,
+        )
         pace = Pace(interval=make.later(seconds=30) - make.NOW, idle_interval=make.later(minutes=5) - make.NOW)
         self.sweeper = Sweeper(
             targets=self.targets,

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
+from selfheald.domain.conditions.ranges import CommitRange, RangeChanges
 from selfheald.domain.errors import NotFoundError, PermanentError, RefusedError
 from selfheald.domain.ids import Sha, Slug
 from selfheald.domain.proposal import ChangeKind, FileChange, TreeChanges
@@ -33,14 +34,28 @@ class FakeRepositories:
         """Raised, each once and in order, by the method of that name."""
         self.calls: list[str] = []
         self._commits: dict[tuple[Slug, Sha], Files] = {}
+        self._parents: dict[Sha, Sha] = {}
 
-    def add(self, repository: Slug, files: Mapping[str, str | bytes], *, commit: Sha | None = None) -> Sha:
+    def add(
+        self,
+        repository: Slug,
+        files: Mapping[str, str | bytes],
+        *,
+        commit: Sha | None = None,
+        parent: Sha | None = None,
+        branch: str | None = None,
+    ) -> Sha:
         """Make a commit on the remote with these files; its id is made of them unless one is given."""
         tree = {
             path: ("100644", content.encode() if isinstance(content, str) else content)
             for path, content in files.items()
         }
-        return self._add(repository, tree, commit or _id(repr(sorted(tree.items()))))
+        made = self._add(repository, tree, commit or _id(repr((sorted(tree.items()), *([parent] if parent else [])))))
+        if parent:
+            self._parents[made] = parent
+        if branch:
+            self.branches[repository, branch] = made
+        return made
 
     def files(self, repository: Slug, commit: Sha) -> dict[str, bytes]:
         """The content of a commit."""
@@ -88,6 +103,20 @@ class FakeRepositories:
         before, after = self.files(repository, base), self.files(repository, commit)
         return "".join(_diff(path, before.get(path), after.get(path)) for path in sorted(before.keys() | after.keys()))
 
+    async def changes_in_range(self, repository: Slug, wanted: CommitRange) -> RangeChanges:
+        await self._begin("changes_in_range")
+        ends = {end: self._revision(repository, end) for end in (wanted.base, wanted.head)}
+        for end, commit in ends.items():
+            if commit is None:
+                return RangeChanges(unknown=end)
+        base, head = ends[wanted.base], ends[wanted.head]
+        if wanted.from_merge_base:
+            base = next((commit for commit in self._line(base) if commit in self._line(head)), None)
+        if not base or not head:
+            return RangeChanges()
+        changes = _compare(self._files(repository, base), self._files(repository, head))
+        return RangeChanges(files=tuple(change.path for change in changes) or ("",))
+
     async def push(self, repository: Slug, commit: Sha, branch: str, *, expected: Sha | None) -> PushOutcome:
         await self._begin("push")
         if not branch.startswith("selfheal-"):
@@ -100,6 +129,24 @@ class FakeRepositories:
             return PushOutcome.TAKEN
         self.branches[repository, branch] = commit
         return PushOutcome.PUSHED
+
+    def _revision(self, repository: Slug, revision: str) -> Sha | None:
+        """A commit or a branch, with any number of ``^`` behind it."""
+        name = revision.rstrip("^")
+        if repository not in {known for known, _ in self._commits}:
+            raise NotFoundError(f"there is no repository {repository}")
+        known = Sha(name) if (repository, name) in self._commits else self.branches.get((repository, name))
+        line = self._line(known)
+        steps = len(revision) - len(name)
+        return line[steps] if steps < len(line) else None
+
+    def _line(self, commit: Sha | None) -> list[Sha]:
+        """The commit and its ancestors."""
+        line = []
+        while commit:
+            line.append(commit)
+            commit = self._parents.get(commit)
+        return line
 
     async def _begin(self, method: str) -> None:
         self.calls.append(method)

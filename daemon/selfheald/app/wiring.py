@@ -35,6 +35,7 @@ def wire(outside: Outside, owner: str) -> Engine:
     decider = Decider(
         journal=outside.store.journal,
         code_host=outside.code_host,
+        repositories=outside.repositories,
         clock=outside.clock,
         listener=outside.events,
     )

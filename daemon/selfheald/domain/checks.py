@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from selfheald.domain.case import BRANCH_PREFIX
+from selfheald.domain.changes import answers_told, functions_of, ranges_told
 from selfheald.domain.conditions.errors import ConditionError
 from selfheald.domain.conditions.inputs import inputs_of
 from selfheald.domain.globs import allows, matches
@@ -194,11 +195,15 @@ def _condition(seen: Observation) -> Check:
     condition, inputs = seen.project.when, inputs_of(seen.pipeline)
     saw = f"{condition.text} with " + ", ".join(f"{name}={value!r}" for name, value in inputs.items())
     question = "Is the condition `when` true?"
+    if seen.changes is None:
+        unread, again = f"{saw}; the changed files could not be read", seen.now + ASK_AGAIN
+        return Check(reason=Reason.UNAVAILABLE, question=question, allows=False, saw=unread, retry_at=again)
+    saw += ranges_told(seen)
     try:
-        answer = condition.evaluate(inputs)
+        answer = condition.evaluate(inputs, functions_of(seen))
     except ConditionError as error:
         return Check(reason=Reason.CONDITION_ERROR, question=question, allows=False, saw=f"{saw}: {error}")
-    return Check(reason=Reason.CONDITION_FALSE, question=question, allows=answer, saw=saw)
+    return Check(reason=Reason.CONDITION_FALSE, question=question, allows=answer, saw=f"{saw}{answers_told(seen)}")
 
 
 def _fixable_file(seen: Observation) -> Check:
@@ -296,14 +301,13 @@ GUARDS: tuple[_Question, ...] = (
     _attempts_left,
     _newest,
 )
-SETTINGS: tuple[_Question, ...] = (
+BEFORE_CONDITION: tuple[_Question, ...] = (
     _switched_on,
     _pipeline_file,
     _not_promoted,
     _kind_allowed,
     _branch_allowed,
-    _condition,
-    _fixable_file,
 )
+SETTINGS: tuple[_Question, ...] = (*BEFORE_CONDITION, _condition, _fixable_file)
 LIMITS: tuple[_Question, ...] = (_branch_rate, _project_rate, _pull_request_limit, _cost, _rested)
 LAST: tuple[_Question, ...] = (_may_write,)

@@ -1,8 +1,10 @@
 """What a decision looks at, and one question's answer. Values only."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
+from selfheald.domain.conditions.ranges import CommitRange, RangeChanges
 from selfheald.domain.history import History
 from selfheald.domain.ids import Sha
 from selfheald.domain.pipeline import Pipeline, RefKind
@@ -43,6 +45,8 @@ class Observation:
     """The pull request that was built; ``None`` for branches and tags, and when it could not be read."""
     history: History
     now: datetime
+    changes: Mapping[CommitRange, RangeChanges] | None = field(default_factory=dict)
+    """What git says about the ranges of ``change_in``, as far as it was asked; ``None``: it could not be read."""
 
     @property
     def project(self) -> Project:

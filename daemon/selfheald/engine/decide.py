@@ -1,20 +1,25 @@
 """Observe, decide, keep the decision: for one pipeline."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import structlog
 
 from selfheald.domain.case import Case, CaseState, NewCase
+from selfheald.domain.changes import ranges_wanted
+from selfheald.domain.conditions.ranges import CommitRange
 from selfheald.domain.decide import decide, protection
 from selfheald.domain.decision import Decision, Heal
 from selfheald.domain.errors import SelfhealdError
 from selfheald.domain.events import CaseMoved, Decided
+from selfheald.domain.lookup import ranges_to_read
 from selfheald.domain.observation import Observation, origin_of
 from selfheald.domain.pipeline import Pipeline, RefKind
 from selfheald.domain.policy import Target
 from selfheald.domain.proposal import PullRequest
 from selfheald.domain.reasons import Reason
-from selfheald.ports import Clock, CodeHost, Journal, Listener
+from selfheald.engine.changes import read_changes
+from selfheald.ports import Clock, CodeHost, Journal, Listener, Repositories
 
 log = structlog.get_logger()
 
@@ -22,14 +27,28 @@ log = structlog.get_logger()
 class Decider:
     """Decides upon pipelines and opens cases."""
 
-    def __init__(self, *, journal: Journal, code_host: CodeHost, clock: Clock, listener: Listener) -> None:
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        code_host: CodeHost,
+        repositories: Repositories,
+        clock: Clock,
+        listener: Listener,
+    ) -> None:
         self._journal = journal
         self._code_host = code_host
+        self._repositories = repositories
         self._clock = clock
         self._listener = listener
 
     async def observe(self, target: Target, pipeline: Pipeline) -> Observation:
-        """Everything that the decision looks at."""
+        """Everything that any check looks at."""
+        seen = await self._look(target, pipeline)
+        return await self._with_changes(seen, ranges_wanted(seen))
+
+    async def _look(self, target: Target, pipeline: Pipeline) -> Observation:
+        """Everything but the changed files: they cost a fetch, and few decisions depend on them."""
         pull_request = await self._pull_request(target, pipeline)
         origin, now = origin_of(pipeline, pull_request), self._clock.now()
         history = await self._journal.history(
@@ -43,9 +62,13 @@ class Decider:
         )
         return Observation(target=target, pipeline=pipeline, pull_request=pull_request, history=history, now=now)
 
+    async def _with_changes(self, seen: Observation, ranges: Sequence[CommitRange]) -> Observation:
+        return replace(seen, changes=await read_changes(self._repositories, seen.target.repository, ranges))
+
     async def consider(self, target: Target, pipeline: Pipeline, *, first: bool) -> Decision:
         """Decide upon a pipeline, keep the decision, open the case."""
-        seen = await self.observe(target, pipeline)
+        seen = await self._look(target, pipeline)
+        seen = await self._with_changes(seen, ranges_to_read(seen))
         decision = decide(seen)
         new_case = _new_case(seen, decision) if isinstance(decision, Heal) else None
         name, now = target.project.name, seen.now
@@ -58,7 +81,7 @@ class Decider:
 
         Gives the case, or why there is none.
         """
-        seen = await self.observe(target, pipeline)
+        seen = await self._look(target, pipeline)
         if check := protection(seen):
             return None, f"{check.reason}: {check.reason.meaning} ({check.saw})"
         decision = Heal(approval=False)

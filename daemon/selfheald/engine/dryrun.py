@@ -6,6 +6,7 @@ from pathlib import Path
 
 import structlog
 
+from selfheald.domain.conditions.ranges import CommitRange, RangeChanges
 from selfheald.domain.errors import TransientError
 from selfheald.domain.ids import Sha, Slug
 from selfheald.domain.proposal import FileChange, PullRequest, TreeChanges, WantedPullRequest
@@ -43,6 +44,10 @@ class DryRunRepositories:
     async def diff(self, repository: Slug, base: Sha, commit: Sha) -> str:
         """As the real one."""
         return await self._inner.diff(repository, base, commit)
+
+    async def changes_in_range(self, repository: Slug, wanted: CommitRange) -> RangeChanges:
+        """As the real one."""
+        return await self._inner.changes_in_range(repository, wanted)
 
     async def push(self, repository: Slug, commit: Sha, branch: str, *, expected: Sha | None) -> PushOutcome:
         """Say what would be pushed; the case stays where it is."""

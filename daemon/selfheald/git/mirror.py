@@ -102,6 +102,21 @@ class Mirror:
             if not await self.has(commit):
                 raise NotFoundError(f"the mirror of {self.repository} has no commit {commit}")
 
+    async def remote_head(self, ref: str) -> Sha | None:
+        """The commit of a reference on the remote now; ``None`` when there is no such reference."""
+        if not self.path.exists():  # git runs in the mirror
+            async with self.lock:
+                await self._create()
+        access = await self.access()
+        call = self.call(
+            f"looking at {ref}",
+            *("ls-remote", "--quiet", "--", access.url, ref),
+            access=access,
+            timeout=self.timeouts.look,
+        )
+        lines = (line.split(b"\t") for line in (await self.run(call)).stdout.splitlines())
+        return next((Sha(sha.decode()) for sha, name in lines if name == ref.encode()), None)
+
     async def replace(self) -> None:
         """Make a damaged mirror anew; commits of cases are saved out of the old one where they can still be read."""
         async with self.lock:

@@ -14,13 +14,13 @@ async def push(mirror: Mirror, commit: Sha, branch: str, *, expected: Sha | None
     """
     ref = f"refs/heads/{checked_own_branch(branch)}"
     await mirror.require(commit)
-    if outcome := _settled(await _head(mirror, ref), commit, expected):
+    if outcome := _settled(await mirror.remote_head(ref), commit, expected):
         return outcome
     try:
         await _send(mirror, commit, ref, expected)
     except (RefusedError, TransientError):
         # Somebody may have been faster between the look and the push: then it was not a refusal.
-        if await _head(mirror, ref) not in (expected, commit):
+        if await mirror.remote_head(ref) not in (expected, commit):
             return PushOutcome.TAKEN
         raise
     return PushOutcome.PUSHED
@@ -30,18 +30,6 @@ def _settled(head: Sha | None, commit: Sha, expected: Sha | None) -> PushOutcome
     if head == commit:
         return PushOutcome.ALREADY_THERE
     return None if head == expected else PushOutcome.TAKEN
-
-
-async def _head(mirror: Mirror, ref: str) -> Sha | None:
-    access = await mirror.access()
-    call = mirror.call(
-        f"looking at {ref}",
-        *("ls-remote", "--quiet", "--", access.url, ref),
-        access=access,
-        timeout=mirror.timeouts.look,
-    )
-    lines = (line.split(b"\t") for line in (await mirror.run(call)).stdout.splitlines())
-    return next((Sha(sha.decode()) for sha, name in lines if name == ref.encode()), None)
 
 
 async def _send(mirror: Mirror, commit: Sha, ref: str, expected: Sha | None) -> None:

@@ -6,6 +6,7 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
+from selfheald.domain.conditions.ranges import CommitRange, RangeChanges
 from selfheald.domain.errors import PermanentError, TransientError
 from selfheald.domain.ids import Sha, Slug
 from selfheald.domain.proposal import FileChange, TreeChanges
@@ -17,6 +18,7 @@ from selfheald.git.folders import Folders
 from selfheald.git.mirror import STANDARD, Mirror, Mirrors, Timeouts
 from selfheald.git.names import checked_sha, checked_slug
 from selfheald.git.push import push
+from selfheald.git.ranges import changes_of
 from selfheald.git.remote import Credential, Remote
 from selfheald.git.snapshot import changes_in
 from selfheald.git.spares import Spares
@@ -95,6 +97,15 @@ class GitRepositories:
         mirror = self._mirror(repository)
         await mirror.require(checked_sha(base), checked_sha(commit))
         return await diff_between(mirror, base, commit)
+
+    async def changes_in_range(self, repository: Slug, wanted: CommitRange) -> RangeChanges:
+        """The files that changed between two commits; fetches what the mirror lacks."""
+        mirror = self._mirror(repository)
+        try:
+            return await changes_of(mirror, wanted)
+        except CorruptMirrorError:
+            await mirror.replace()
+            return await changes_of(mirror, wanted)
 
     async def push(self, repository: Slug, commit: Sha, branch: str, *, expected: Sha | None) -> PushOutcome:
         """Bring ``branch``, one of ours, on the remote to ``commit``, if it is at ``expected`` now."""

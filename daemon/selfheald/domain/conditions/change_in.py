@@ -1,17 +1,20 @@
-"""``change_in``: whether any changed file lies under the given paths. Pure; the host brings the list of files.
+"""``change_in``: whether any changed file lies under the given paths. Pure; the host brings the lists of files.
 
 As Semaphore's spc evaluates it: a pattern without ``*`` is a plain prefix of ``/path`` (``/lib`` also means
 ``/library/x``), one with ``*`` is a doublestar match of the whole path.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from posixpath import dirname, join, normpath
 from typing import Self
 
 from selfheald.domain.conditions.functions import Function, FunctionError
 from selfheald.domain.conditions.globs import glob_matches
+from selfheald.domain.conditions.language import Condition
+from selfheald.domain.conditions.ranges import Checkout, CommitRange, RangeChanges, RangeOptions, range_of
 
+NAME = "change_in"
 ARITIES = (1, 2)
 
 
@@ -31,12 +34,16 @@ class Options:
 class Build:
     """What is built, for those who call ``change_in``."""
 
-    files: tuple[str, ...]
-    """The changed files, as ``git diff --name-only`` names them."""
+    files: tuple[str, ...] = ()
+    """The changed files, as ``git diff --name-only`` names them; not used with a ``checkout``."""
     pipeline_file: str
     is_tag: bool = False
     is_promotion: bool = False
     """In promotions the pipeline file is not tracked by default."""
+    checkout: Checkout | None = None
+    """With it each call's own range counts, and :attr:`changes` has the answers."""
+    changes: Mapping[CommitRange, RangeChanges] = field(default_factory=dict)
+    """What git said about the ranges that :func:`ranges_in` names."""
 
 
 def changed(patterns: Sequence[str], options: Options, files: Sequence[str]) -> bool:
@@ -70,17 +77,51 @@ def _under(pattern: str, path: str) -> bool:
 def change_in(build: Build) -> Function:
     """Make the function that conditions call: ``change_in('/lib')``, ``change_in(['/lib'], {exclude: '/lib/docs'})``.
 
-    ``on_tags`` (default true) is the answer for a tag build; ``pipeline_file`` is ``track`` or ``ignore``. The options
-    about git ranges are the host's business, since the files are given.
+    ``on_tags`` (default true) is the answer for a tag build; ``pipeline_file`` is ``track`` or ``ignore``.
     """
 
     def answer(params: Sequence[object], _inputs: Mapping[str, object]) -> bool:
         call = _Call.read(params, build)
         if build.is_tag:
             return call.on_tags
-        return changed(call.patterns, call.options, build.files)
+        return changed(call.patterns, call.options, _files(call, build))
 
     return Function(arities=ARITIES, answer=answer)
+
+
+def ranges_in(condition: Condition, build: Build) -> tuple[CommitRange, ...]:
+    """The ranges about which git must be asked before the condition can be evaluated, each once.
+
+    None for a tag. A call with wrong parameters has none: evaluating the condition tells what is wrong with it.
+    """
+    if build.is_tag or build.checkout is None:
+        return ()
+    found = dict.fromkeys(_range(params, build, build.checkout) for params in condition.calls(NAME))
+    return tuple(wanted for wanted in found if wanted is not None)
+
+
+def _range(params: Sequence[object], build: Build, checkout: Checkout) -> CommitRange | None:
+    if len(params) not in ARITIES:
+        return None
+    try:
+        return range_of(_Call.read(params, build).ranges, checkout)
+    except FunctionError:
+        return None
+
+
+def _files(call: "_Call", build: Build) -> tuple[str, ...]:
+    """The files of the call's range; raises FunctionError when its default branch does not exist."""
+    if build.checkout is None:
+        return build.files
+    wanted = range_of(call.ranges, build.checkout)
+    if wanted is None:
+        return ()
+    if wanted not in build.changes:
+        raise FunctionError(f"the changed files of {wanted} are not known")
+    found = build.changes[wanted]
+    if found.unknown == call.ranges.default_branch:
+        raise FunctionError(f"Unknown git reference '{found.unknown}'.")
+    return found.files
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +129,7 @@ class _Call:
     patterns: tuple[str, ...]
     options: Options
     on_tags: bool
+    ranges: RangeOptions
 
     @classmethod
     def read(cls, params: Sequence[object], build: Build) -> Self:
@@ -103,7 +145,7 @@ class _Call:
             tracked=build.pipeline_file if _tracks(given, build) else None,
             directory=dirname(build.pipeline_file),
         )
-        return cls(_paths(params[0], "the first parameter"), options, on_tags)
+        return cls(_paths(params[0], "the first parameter"), options, on_tags, RangeOptions.read(given))
 
 
 def _paths(value: object, name: str) -> tuple[str, ...]:

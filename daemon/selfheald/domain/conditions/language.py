@@ -54,6 +54,10 @@ class Condition:
         """The functions used, in the order of their first use."""
         return tuple(dict.fromkeys(step.name for step in _program(self.text).steps if isinstance(step, Call)))
 
+    def calls(self, function: str) -> tuple[tuple[object, ...], ...]:
+        """The parameters of each call of a function, from left to right."""
+        return tuple(call.params for call in _program(self.text).calls if call.name == function)
+
 
 @lru_cache(maxsize=PARSED)
 def _program(text: str) -> Program:
