@@ -77,20 +77,25 @@ def cli(context: click.Context, config: str) -> None:
 
 def main() -> None:
     """Run the command line; errors are one line for people, never a traceback."""
+    sys.exit(_status())
+
+
+def _status() -> int:
     try:
         # Without its standalone mode click gives back the status of an Exit instead of raising it.
-        sys.exit(cli.main(prog_name="selfheald", standalone_mode=False))
+        return cli.main(prog_name="selfheald", standalone_mode=False) or 0
     except click.ClickException as error:
         error.show()
-        sys.exit(error.exit_code)
+        return error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        sys.exit(130)
+        return 130
     except ConfigError as error:
         click.echo(error.message, err=True)
-        sys.exit(2)
+        return 2
     except SelfhealdError as error:
         click.echo(f"selfheald: {error.message}", err=True)
-        sys.exit(1)
-    except BrokenPipeError:
+        return 1
+    except (SystemExit, BrokenPipeError):
+        # Whoever read our output has left. click and rich then end with 1, which would say "no" here.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        return 0

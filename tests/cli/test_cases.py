@@ -1,0 +1,80 @@
+"""`selfheald cases` and `selfheald case`."""
+
+import json
+
+import pytest
+from tests.cli.conftest import Desk
+from tests.system.house import SLUG, SUMMARY
+
+
+def test_without_a_case_it_says_what_would_become_one(desk: Desk) -> None:
+    done = desk.selfheald("cases")
+
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith("No case so far")
+    assert desk.selfheald("cases", "--json").json == []
+
+
+def test_cases_are_listed_with_their_state_and_pull_request(healed: Desk) -> None:
+    done = healed.selfheald("cases")
+
+    (row,) = done.out.splitlines()[1:]
+    assert row.split()[:2] == ["1", "billing"]
+    assert "proposed" in row
+    assert f"/{SLUG}/pull/1" in row
+
+
+def test_cases_as_json(healed: Desk) -> None:
+    (case,) = healed.selfheald("cases", "--json").json
+
+    assert (case["id"], case["state"], case["summary"], case["pull_request"]) == (1, "proposed", SUMMARY, 1)
+    assert case["branch"] == f"selfheal-{case['commit']}"
+    assert healed.selfheald("cases", "--open", "--limit", "1", "--json").json == [case]
+
+
+def test_a_case_is_shown_with_its_history_attempts_and_diff(healed: Desk) -> None:
+    done = healed.selfheald("case", "1")
+
+    assert done.code == 0
+    for part in ("case 1  proposed", SLUG, SUMMARY, "history", "validating", "attempts", "fixer", "fixed", "+right"):
+        assert part in done.out
+
+
+def test_a_case_as_json(healed: Desk) -> None:
+    shown = healed.selfheald("case", "1", "--json").json
+
+    assert shown["case"]["state"] == "proposed"
+    assert [attempt["outcome"] for attempt in shown["attempts"]] == ["fixed"]
+    states = [event["after"] for event in shown["events"]]
+    assert states == ["queued", "healing", "pushing", "validating", "publishing", "proposed"]
+
+
+@pytest.mark.parametrize(
+    ("option", "part"),
+    [
+        ("--prompt", "FAILED: the answer is wrong"),
+        ("--transcript", "The answer is right again."),
+        ("--diff", "+++ b/answer.txt"),
+    ],
+)
+def test_what_was_kept_of_an_attempt_is_printed(healed: Desk, option: str, part: str) -> None:
+    done = healed.selfheald("case", "1", option)
+
+    assert (done.code, done.err) == (0, "")
+    assert part in done.out
+
+
+def test_an_unknown_case_is_told_with_where_to_look(healed: Desk, desk: Desk) -> None:
+    done = healed.selfheald("case", "7")
+
+    assert (done.code, done.out) == (1, "")
+    assert done.err == "selfheald: there is no case 7: `selfheald cases` lists them\n"
+    never = desk.selfheald("case", "1")
+    assert never.code == 1
+    assert "`selfheald run` makes it at its first start" in never.err
+
+
+def test_no_secret_is_in_what_is_shown(healed: Desk) -> None:
+    shown = [healed.selfheald("case", "1", *option).out for option in ((), ("--json",), ("--prompt",))]
+
+    assert not any(secret in json.dumps(shown) for secret in ("github-token", "semaphore-token"))

@@ -1,0 +1,134 @@
+"""`selfheald once`, `selfheald explain` and `selfheald check`, in a town."""
+
+import pytest
+from tests.cli.conftest import proposed_by_once
+from tests.system.house import PROJECT, SLUG, House, until
+
+from selfheald.domain.checks import GUARDS, LAST, LIMITS, SETTINGS
+
+pytestmark = pytest.mark.system
+
+
+async def test_calls_take_a_case_to_its_pull_request(house: House) -> None:
+    commit = await house.break_main()
+
+    (first,) = (await house.selfheald("once", "--json")).json
+    await house.town.finished((await house.branches())[f"selfheal-{commit}"])
+    await until(lambda: proposed_by_once(house))
+
+    assert first["state"] == "validating"
+    assert [it.head for it in house.pull_requests] == [f"selfheal-{commit}"]
+    assert house.leftovers == []
+
+
+async def test_with_nothing_to_do_it_says_so(house: House) -> None:
+    done = await house.selfheald("once")
+
+    assert (done.code, done.out) == (0, "Nothing to do.\n")
+
+
+async def test_a_dry_run_writes_nothing_outside_and_the_next_real_one_heals(house: House) -> None:
+    await house.break_main()
+
+    dry = await house.selfheald("once", "--dry-run", "--json")
+
+    assert dry.code == 0
+    assert [case["state"] for case in dry.json] == ["pushing"]
+    assert (await house.branches(), house.pull_requests, await house.cases()) == ({}, [], [])
+    writing = [it.operation for it in house.town.hooks.requests if it.method != "GET" and it.operation != "fetch"]
+    assert writing == []
+    (real,) = (await house.selfheald("once", "--json")).json
+    assert real["state"] == "validating"
+    assert len(await house.branches()) == 1
+
+
+async def test_once_beside_a_daemon_is_refused(house: House) -> None:
+    async with house.daemon() as running:
+        done = await house.selfheald("once")
+
+    assert (done.code, done.out) == (2, "")
+    assert f"pid {running.process.pid}" in done.err
+
+
+async def test_explain_tells_every_question_in_order(house: House) -> None:
+    commit = await house.break_main()
+    (pipeline,) = await house.town.finished(commit)
+
+    told = await house.selfheald("explain", pipeline.id, "--json")
+    shown = await house.selfheald("explain", pipeline.id)
+
+    assert (told.code, shown.code) == (0, 0)
+    assert (told.json["decision"], told.json["reason"], told.json["stored"]) == ("heal", None, None)
+    assert all(check["allows"] for check in told.json["checks"])
+    assert len(told.json["checks"]) == len((*GUARDS, *SETTINGS, *LIMITS, *LAST))
+    assert "It would be healed." in shown.out
+    positions = [shown.out.index(check["question"]) for check in told.json["checks"]]
+    assert positions == sorted(positions)
+
+
+async def test_explain_says_why_not_with_exit_status_1(house: House) -> None:
+    (passed,) = await house.town.finished(await house.town.push_files(SLUG, "main", {"a.txt": "a"}, "Add a"))
+
+    told = await house.selfheald("explain", passed.id, "--json")
+    shown = await house.selfheald("explain", passed.id)
+
+    assert (told.code, shown.code) == (1, 1)
+    assert (told.json["decision"], told.json["reason"]) == ("skip", "not_failed")
+    assert "It would not be healed: not_failed. The pipeline did not fail." in shown.out
+
+
+@pytest.mark.parametrize("which", ["00000000-0000-4000-8000-000000000000", "nonsense", "../projects"])
+async def test_explain_of_an_unknown_pipeline_is_told(house: House, which: str) -> None:
+    done = await house.selfheald("explain", which)
+
+    assert (done.code, done.out) == (1, "")
+    assert f"no configured organization has a pipeline {which}" in done.err
+
+
+async def test_explain_of_a_project_that_is_not_configured_names_it(house: House) -> None:
+    commit = await house.break_main()
+    (pipeline,) = await house.town.finished(commit)
+    house.settings["projects"][0]["name"] = "other"
+
+    done = await house.selfheald("explain", pipeline.id)
+
+    assert (done.code, done.out) == (1, "")
+    assert f"its project {pipeline.project.id} is not configured" in done.err
+
+
+async def test_check_says_that_all_is_well(house: House) -> None:
+    shown = await house.selfheald("check")
+    told = await house.selfheald("check", "--json")
+
+    assert (shown.code, told.code) == (0, 0)
+    for what in ("sandbox", "agent fixer", "organization acme", f"project {PROJECT}", f"repository {SLUG}"):
+        assert f"ok  {what}" in shown.out
+    assert all(finding["ok"] for finding in told.json["findings"])
+    assert told.json["projects"][0]["name"] == PROJECT
+
+
+async def test_check_offline_asks_nobody(house: House) -> None:
+    done = await house.selfheald("check", "--offline")
+
+    assert done.code == 0
+    assert PROJECT in done.out
+    assert list(house.town.hooks.requests) == []
+
+
+async def test_check_as_json_is_json_also_when_something_is_broken(house: House) -> None:
+    house.environment["SEMAPHORE_API_TOKEN"] = "wrong-token"
+
+    done = await house.selfheald("check", "--json")
+
+    assert done.code == 1
+    broken = {finding["what"] for finding in done.json["findings"] if not finding["ok"]}
+    assert broken == {"organization acme", f"project {PROJECT}"}
+
+
+async def test_check_leaves_projects_alone_that_are_switched_off(house: House) -> None:
+    house.settings["projects"][0]["mode"] = "off"
+
+    done = await house.selfheald("check", "--json")
+
+    assert done.code == 0
+    assert not any(finding["what"].startswith("project") for finding in done.json["findings"])
