@@ -162,6 +162,9 @@ async def test_a_proposal_that_passes_verify_is_pushed(tmp_path: Path) -> None:
     assert case.state is CaseState.VALIDATING
     assert [command.argv for command in rig.sandbox.commands] == [("sh", "-c", "make lint"), ("sh", "-c", "make test")]
     assert case.summary == "round half up"
+    assert case.proposal
+    proposed = rig.repositories.files(make.REPOSITORY, case.proposal)
+    assert proposed == {"cents.py": b"fixed\n"}, "what verify left in the tree is not proposed"
 
 
 async def test_a_repository_that_cannot_be_fetched_is_our_error_and_counts_nothing(rig: Rig) -> None:

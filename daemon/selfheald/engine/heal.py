@@ -120,13 +120,13 @@ class Healer:
         if protected := protected_files(changes, project.protected_paths):
             note = f"touches protected paths: {', '.join(protected)}"
             return replace(ended, outcome=AttemptOutcome.BLOCKED, note=note)
+        summary = summary_of(changes.summary, failure.job_names)
+        # The commit holds what was guarded: whatever `verify` then does to the tree is not proposed.
+        commit = await self._commit(attempt, tree, changes, summary)
         if project.verify:
             problem = await self._timed(attempt, "verify", self._verifier.check(project.verify, tree))
             if problem:
-                return replace(ended, outcome=AttemptOutcome.VERIFY_FAILED, note=problem)
-            changes = replace(await self._repositories.changes(tree), summary=changes.summary)
-        summary = summary_of(changes.summary, failure.job_names)
-        commit = await self._commit(attempt, tree, changes, summary)
+                return replace(ended, outcome=AttemptOutcome.VERIFY_FAILED, summary=summary, note=problem)
         return replace(ended, summary=summary, commit=commit, note="\n".join(changes.left_out))
 
     async def _commit(self, attempt: Attempt, tree: WorkTree, changes: TreeChanges, summary: str) -> Sha:
