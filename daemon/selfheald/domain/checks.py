@@ -9,6 +9,7 @@ from selfheald.domain.conditions.errors import ConditionError
 from selfheald.domain.conditions.inputs import inputs_of
 from selfheald.domain.globs import allows, matches
 from selfheald.domain.observation import Check, Observation
+from selfheald.domain.own_work import made_by_selfheald
 from selfheald.domain.pipeline import RefKind
 from selfheald.domain.policy import Choice, Mode
 from selfheald.domain.reasons import Reason
@@ -19,7 +20,6 @@ ASK_AGAIN = timedelta(minutes=2)
 LIMIT_CHECK = timedelta(minutes=10)
 """How often a limit without a known end (open pull requests, the day's cost) is looked at again."""
 
-CASE_TRAILER = "Selfheal-Case:"
 SKIP_MARK = "[skip selfheal]"
 
 
@@ -75,12 +75,12 @@ def _not_own_pull_request(seen: Observation) -> Check:
 
 
 def _not_own_commit(seen: Observation) -> Check:
-    by_trailer = any(line.startswith(CASE_TRAILER) for line in seen.pipeline.commit_message.splitlines())
+    by_message = made_by_selfheald(seen.pipeline.commit_message)
     return Check(
         reason=Reason.OWN_COMMIT,
         question="Is the commit somebody else's?",
-        allows=not (seen.history.own_commit or by_trailer),
-        saw=f"commit {seen.pipeline.commit[:12]}, our trailer {_yes(answer=by_trailer)}",
+        allows=not (seen.history.own_commit or by_message),
+        saw=f"commit {seen.pipeline.commit[:12]}, our message {_yes(answer=by_message)}",
     )
 
 
