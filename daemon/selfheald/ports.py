@@ -15,10 +15,12 @@ from selfheald.domain.events import Event
 from selfheald.domain.failure import Failure
 from selfheald.domain.history import History
 from selfheald.domain.ids import AgentName, CaseId, PipelineId, ProjectName, Sha, Slug
+from selfheald.domain.observation import Observation
 from selfheald.domain.pipeline import Pipeline
 from selfheald.domain.policy import Limits
 from selfheald.domain.proposal import FileChange, PullRequest, TreeChanges, WantedPullRequest
 from selfheald.domain.reasons import Reason
+from selfheald.domain.room import Claim
 
 # ------------------------------------------------------------------------------------------------------ Semaphore
 
@@ -82,6 +84,12 @@ class CodeHost(Protocol):
         one. Labels and reviewers are added to a new one, or to ours when they are missing; a label or reviewer that
         cannot be added does not fail the call. Raises :class:`RefusedError` when GitHub refuses it (422), e.g. for
         no commits between base and head.
+        """
+
+    async def close_pull_request(self, repository: Slug, number: int, *, comment: str, marker: str) -> PullRequest:
+        """Close a pull request of ours, unless it has ended, with one comment that says why; gives it as it is then.
+
+        ``marker`` is a line of the comment: when a comment has it already, none is added.
         """
 
 
@@ -303,12 +311,20 @@ class Journal(Protocol):
         """Failed pipelines without a decision, or whose deferral is over, newest creation first."""
 
     async def decide(
-        self, project: ProjectName, pipeline: Pipeline, decision: Decision, *, now: datetime, new_case: NewCase | None
+        self,
+        project: ProjectName,
+        pipeline: Pipeline,
+        decision: Decision,
+        *,
+        now: datetime,
+        new_case: NewCase | None,
+        seen: Observation | None = None,
     ) -> Case | None:
         """Keep a decision and, for ``Heal``, open the case, in one transaction.
 
         ``None`` when no case was opened: also when one for the same failure is open already (the decision is then
-        stored as a skip, ``already_open``).
+        stored as a skip, ``already_open``). With ``seen``, guards and limits are asked again in that transaction
+        (:func:`selfheald.domain.decide.decide_again`); their no is stored in place of ``Heal``.
         """
 
     async def history(
@@ -323,6 +339,9 @@ class Journal(Protocol):
         now: datetime,
     ) -> History:
         """What bears on the decision about this pipeline."""
+
+    async def newer_pipeline(self, case: Case) -> Pipeline | None:
+        """The newest later pipeline of the case's ref and file that is not promoted and has passed or failed."""
 
     async def verdict(self, pipeline_id: PipelineId) -> Verdict | None:
         """What was decided about a pipeline; ``None`` when it was never seen."""
@@ -341,6 +360,12 @@ class CaseBook(Protocol):
         """Write ``after`` if the case is still ``before`` (by its version); an event row in the same transaction.
 
         An event row is written when the state differs or there is a note. ``False``: somebody else was faster.
+        """
+
+    async def claim(self, before: Case, after: Case, *, limits: Limits, now: datetime) -> Claim:
+        """Save ``after``, a queued case that a worker takes, if the project's limits leave room for an attempt.
+
+        Both are looked at in one transaction, by :func:`selfheald.domain.room.limit_in_the_way`.
         """
 
     async def start_attempt(self, case: Case, *, agent: AgentName, folder: str, now: datetime) -> Attempt:

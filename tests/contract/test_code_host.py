@@ -47,6 +47,7 @@ class Stage(Protocol):
     async def close(self, number: int) -> None: ...
     async def break_down(self) -> None: ...
     def count(self) -> int: ...
+    def comments(self, number: int) -> list[str]: ...
 
 
 class FakeStage:
@@ -78,6 +79,9 @@ class FakeStage:
 
     def count(self) -> int:
         return len(self.host.pull_requests)
+
+    def comments(self, number: int) -> list[str]:
+        return self.host.comments[REPOSITORY, number]
 
 
 class SimulatedStage:
@@ -112,6 +116,9 @@ class SimulatedStage:
 
     def count(self) -> int:
         return len(self.world.pull_requests[REPOSITORY])
+
+    def comments(self, number: int) -> list[str]:
+        return self.world.pull_requests[REPOSITORY][number].comments
 
 
 OpenStage = Callable[[], AbstractAsyncContextManager[Stage]]
@@ -311,3 +318,42 @@ async def test_a_deleted_branch_is_gone(stage: OpenStage) -> None:
         await on.delete_branch(HEAD)
 
         assert await on.host.branch_head(REPOSITORY, HEAD) is None
+
+
+COMMENT = f"{MARKER}\nThe branch is green again."
+
+
+async def test_one_of_ours_is_closed_with_one_comment_however_often_it_is_asked_for(stage: OpenStage) -> None:
+    async with stage() as on:
+        await on.push(HEAD)
+        made = await on.host.ensure_pull_request(WANTED)
+
+        closed = await on.host.close_pull_request(REPOSITORY, made.number, comment=COMMENT, marker=MARKER)
+        again = await on.host.close_pull_request(REPOSITORY, made.number, comment="Another", marker=MARKER)
+
+        assert closed.state is again.state is PullRequestState.CLOSED
+        assert on.comments(made.number) == [COMMENT]
+
+
+async def test_a_comment_whose_closing_was_lost_is_not_made_twice(stage: OpenStage) -> None:
+    async with stage() as on:
+        await on.push(HEAD)
+        made = await on.host.ensure_pull_request(WANTED)
+        on.comments(made.number).extend(["Looks fine.", COMMENT])
+
+        closed = await on.host.close_pull_request(REPOSITORY, made.number, comment=COMMENT, marker=MARKER)
+
+        assert closed.state is PullRequestState.CLOSED
+        assert on.comments(made.number) == ["Looks fine.", COMMENT]
+
+
+async def test_one_that_was_merged_meanwhile_is_left_alone(stage: OpenStage) -> None:
+    async with stage() as on:
+        await on.push(HEAD)
+        made = await on.host.ensure_pull_request(WANTED)
+        await on.merge(made.number)
+
+        found = await on.host.close_pull_request(REPOSITORY, made.number, comment=COMMENT, marker=MARKER)
+
+        assert found.state is PullRequestState.MERGED
+        assert on.comments(made.number) == []

@@ -11,7 +11,7 @@ from tests import builders as make
 from tests.builders import NOW
 
 from selfheald.domain.conditions.language import Condition
-from selfheald.domain.decide import decide, protection, trace
+from selfheald.domain.decide import decide, decide_again, protection, trace
 from selfheald.domain.decision import Defer, Heal, Skip
 from selfheald.domain.history import History
 from selfheald.domain.ids import CaseId, PipelineId, Sha
@@ -266,3 +266,20 @@ def test_protection_holds_for_those_who_heal_by_hand(history: History) -> None:
 
     assert check
     assert not check.allows
+
+
+@pytest.mark.parametrize(
+    ("history", "decision"),
+    [
+        (History(), None),
+        (History(declined=CaseId(3)), Skip(reason=Reason.DECLINED, saw="case 3")),
+        (
+            History(open_pull_requests=5),
+            Defer(until=make.later(minutes=10), reason=Reason.OPEN_PULL_REQUESTS, saw="5 of 5"),
+        ),
+    ],
+)
+def test_guards_and_limits_are_asked_again_when_the_case_is_opened(
+    history: History, decision: Skip | Defer | None
+) -> None:
+    assert decide_again(observation(history=history)) == decision

@@ -53,3 +53,6 @@ async def test_pull_requests_are_read_and_not_made() -> None:
     assert await dry.pull_request(make.REPOSITORY, made.number) == made
     with pytest.raises(TransientError, match="dry run"):
         await dry.ensure_pull_request(wanted)
+    with pytest.raises(TransientError, match="dry run"):
+        await dry.close_pull_request(make.REPOSITORY, made.number, comment="c", marker="m")
+    assert await inner.pull_request(make.REPOSITORY, made.number) == made

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 from collections import defaultdict, deque
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from selfheald.domain.errors import NotFoundError, RefusedError, SelfhealdError
@@ -19,8 +20,11 @@ class FakeCodeHost:
     default_branches: dict[Slug, str] = field(default_factory=dict)
     pull_requests: dict[tuple[Slug, int], PullRequest] = field(default_factory=dict)
     reviewers: defaultdict[tuple[Slug, int], set[str]] = field(default_factory=lambda: defaultdict(set))
+    comments: defaultdict[tuple[Slug, int], list[str]] = field(default_factory=lambda: defaultdict(list))
     calls: list[str] = field(default_factory=list)
     """The port's methods as they were called, failed ones too."""
+    before_closing: Callable[[], None] | None = None
+    """What others do at the very moment when a pull request is to be closed."""
     _errors: deque[SelfhealdError] = field(default_factory=deque)
     _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
@@ -75,6 +79,11 @@ class FakeCodeHost:
         """A human closes it."""
         self._end(repository, number, PullRequestState.CLOSED)
 
+    def label(self, repository: Slug, number: int, *labels: str) -> None:
+        """A human adds labels."""
+        it = self.pull_requests[repository, number]
+        self.pull_requests[repository, number] = replace(it, labels=it.labels + labels)
+
     def fail_next(self, error: SelfhealdError, *, times: int = 1) -> None:
         """Let the next calls of any method raise."""
         self._errors.extend([error] * times)
@@ -106,6 +115,18 @@ class FakeCodeHost:
         self.pull_requests[found.repository, found.number] = found
         self.reviewers[found.repository, found.number].update(wanted.reviewers)
         return found
+
+    async def close_pull_request(self, repository: Slug, number: int, *, comment: str, marker: str) -> PullRequest:
+        await self._called("close_pull_request", repository)
+        if self.before_closing:
+            self.before_closing()
+        found = await self.pull_request(repository, number)
+        if found.state is not PullRequestState.OPEN:
+            return found
+        comments = self.comments[repository, number]
+        if not any(marker in one for one in comments):
+            comments.append(comment)
+        return self._end(repository, number, PullRequestState.CLOSED)
 
     # --------------------------------------------------------------------------------------------------- inside
 

@@ -15,16 +15,26 @@ from selfheald.domain.case import (
     branch_of,
     failure_key,
 )
+from selfheald.domain.decide import decide_again
 from selfheald.domain.decision import Decision, Defer, Heal, Skip
 from selfheald.domain.errors import NotFoundError
 from selfheald.domain.history import History
 from selfheald.domain.ids import AgentName, AttemptId, CaseId, PipelineId, ProjectName, Sha, Slug
+from selfheald.domain.observation import Observation
 from selfheald.domain.pipeline import Pipeline, State
 from selfheald.domain.policy import Limits, Rate
 from selfheald.domain.reasons import Reason
+from selfheald.domain.room import Claim, Occupancy, limit_in_the_way
 from selfheald.ports import CaseEvent, Verdict
 
 _A_HUMANS_NO = {CaseState.DECLINED, CaseState.REJECTED, CaseState.CANCELLED}
+_ON_THE_WAY = {
+    CaseState.HEALING,
+    CaseState.PUSHING,
+    CaseState.VALIDATING,
+    CaseState.PUBLISHING,
+    CaseState.PROPOSED,
+}
 _WITHOUT_A_FIX = {
     CaseState.NOT_FIXABLE,
     CaseState.BLOCKED,
@@ -43,11 +53,14 @@ class FakeCaseBook:
         self.all: dict[CaseId, Case] = {}
         self.all_attempts: dict[AttemptId, Attempt] = {}
         self.all_events: list[CaseEvent] = []
+        self.reads = 0
+        """How often all cases were asked for."""
 
     async def case(self, case_id: CaseId) -> Case | None:
         return self.all.get(case_id)
 
     async def cases(self, *, open_only: bool = False, limit: int | None = None) -> Sequence[Case]:
+        self.reads += 1
         newest_first = [case for _, case in sorted(self.all.items(), reverse=True)]
         wanted = [case for case in newest_first if not (open_only and case.state.is_end)]
         return wanted if limit is None else wanted[: max(limit, 0)]
@@ -64,6 +77,11 @@ class FakeCaseBook:
         if note or after.state is not before.state:
             self._happened(after, before=before.state, actor=actor, note=note)
         return True
+
+    async def claim(self, before: Case, after: Case, *, limits: Limits, now: datetime) -> Claim:
+        if limit := limit_in_the_way(limits, self._occupancy(before, now)):
+            return Claim(taken=False, limit=limit)
+        return Claim(taken=await self.save(before, after))
 
     async def start_attempt(self, case: Case, *, agent: AgentName, folder: str, now: datetime) -> Attempt:
         earlier = await self.attempts(case.id)
@@ -124,6 +142,20 @@ class FakeCaseBook:
         """Find the open case of a failure."""
         return next((c.id for c in self.all.values() if c.failure_key == key and not c.state.is_end), None)
 
+    def cost_today(self, project: ProjectName, now: datetime) -> int:
+        """What the project's attempts have cost since midnight."""
+        midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        todays = (one for one in self.all_attempts.values() if one.started_at >= midnight)
+        return sum(one.cost_micros for one in todays if self.all[one.case_id].project == project)
+
+    def _occupancy(self, case: Case, now: datetime) -> Occupancy:
+        others = [one.state for one in self.all.values() if one.project == case.project and one.id != case.id]
+        return Occupancy(
+            attempts_under_way=others.count(CaseState.HEALING),
+            proposals_under_way=sum(state in _ON_THE_WAY for state in others),
+            cost_micros_today=self.cost_today(case.project, now),
+        )
+
     def _happened(self, case: Case, *, before: str, actor: str, note: str) -> None:
         self.all_events.append(
             CaseEvent(
@@ -170,9 +202,18 @@ class FakeJournal:
         return sorted(waiting, key=lambda built: built.created_at, reverse=True)
 
     async def decide(
-        self, project: ProjectName, pipeline: Pipeline, decision: Decision, *, now: datetime, new_case: NewCase | None
+        self,
+        project: ProjectName,
+        pipeline: Pipeline,
+        decision: Decision,
+        *,
+        now: datetime,
+        new_case: NewCase | None,
+        seen: Observation | None = None,
     ) -> Case | None:
         self._keep(project, pipeline)
+        if seen is not None and isinstance(decision, Heal):
+            decision = decide_again(replace(seen, history=await self._history_of(seen))) or decision
         opened = None
         if isinstance(decision, Heal) and new_case is not None:
             opened = self.cases.open(new_case)
@@ -214,9 +255,17 @@ class FakeJournal:
             cases_in_project=project_window.cases,
             window_frees_at=min(frees, default=None),
             open_pull_requests=sum(c.state in (CaseState.PUBLISHING, CaseState.PROPOSED) for c in in_project),
-            cost_micros_today=self._cost(in_project, now),
+            cost_micros_today=self.cases.cost_today(project, now),
             last_unfixed_at=max((c.closed_at for c in on_branch if _unfixed(c) and c.closed_at), default=None),
         )
+
+    async def newer_pipeline(self, case: Case) -> Pipeline | None:
+        newer = [
+            built
+            for built in self._later(case.project, case.pipeline)
+            if (built.passed or built.failed) and built.promotion_of is None
+        ]
+        return max(newer, key=lambda built: built.created_at, default=None)
 
     async def verdict(self, pipeline_id: PipelineId) -> Verdict | None:
         return self.verdicts.get(pipeline_id)
@@ -253,8 +302,23 @@ class FakeJournal:
             for attempt in self.cases.all_attempts.values()
         )
 
+    async def _history_of(self, seen: Observation) -> History:
+        return await self.history(
+            seen.project.name,
+            seen.pipeline,
+            repository=seen.target.repository,
+            commit=seen.origin.commit,
+            source_branch=seen.origin.source_branch,
+            limits=seen.project.limits,
+            now=seen.now,
+        )
+
     def _newer(self, project: ProjectName, built: Pipeline) -> PipelineId | None:
-        newer = [
+        newest = max(self._later(project, built), key=lambda other: other.created_at, default=None)
+        return newest.id if newest else None
+
+    def _later(self, project: ProjectName, built: Pipeline) -> list[Pipeline]:
+        return [
             other.pipeline
             for other in self.verdicts.values()
             if other.project == project
@@ -262,13 +326,6 @@ class FakeJournal:
             and other.pipeline.created_at > built.created_at
             and other.pipeline.state is State.DONE
         ]
-        return max(newer, key=lambda other: other.created_at).id if newer else None
-
-    def _cost(self, cases: Sequence[Case], now: datetime) -> int:
-        ids = {case.id for case in cases}
-        midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-        todays = (a for a in self.cases.all_attempts.values() if a.case_id in ids and a.started_at >= midnight)
-        return sum(attempt.cost_micros for attempt in todays)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,19 +19,31 @@ PATIENCE = timedelta(hours=24)
 def decide(observation: Observation) -> Decision:
     """Heal, skip or put off: the first check that says no decides."""
     for check in _checks(observation):
-        if check.allows:
-            continue
-        done_at = observation.pipeline.done_at or observation.pipeline.created_at
-        if check.retry_at and observation.now < done_at + PATIENCE:
-            return Defer(until=check.retry_at, reason=check.reason, saw=check.saw)
-        return Skip(reason=check.reason, saw=check.saw)
+        if not check.allows:
+            return _no(observation, check)
     return Heal(approval=observation.project.mode is Mode.APPROVE)
+
+
+def decide_again(observation: Observation) -> Skip | Defer | None:
+    """What guards and limits say at the moment when the case is opened; ``None``: nothing against it.
+
+    The history of an observation is old by then: another sweep, a human or another process may have been faster.
+    """
+    check = protection(observation)
+    return _no(observation, check) if check else None
 
 
 def protection(observation: Observation) -> Check | None:
     """The first guard or limit that says no, whatever the project's settings say; ``None`` when all allow it."""
     checks = (ask(observation) for ask in (*GUARDS, *LIMITS))
     return next((check for check in checks if not check.allows), None)
+
+
+def _no(observation: Observation, check: Check) -> Skip | Defer:
+    done_at = observation.pipeline.done_at or observation.pipeline.created_at
+    if check.retry_at and observation.now < done_at + PATIENCE:
+        return Defer(until=check.retry_at, reason=check.reason, saw=check.saw)
+    return Skip(reason=check.reason, saw=check.saw)
 
 
 def trace(observation: Observation) -> tuple[Check, ...]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
 import structlog
 
@@ -9,7 +10,7 @@ from selfheald.domain.case import Case, CaseState, NewCase
 from selfheald.domain.changes import ranges_wanted
 from selfheald.domain.conditions.ranges import CommitRange
 from selfheald.domain.decide import decide, protection
-from selfheald.domain.decision import Decision, Heal
+from selfheald.domain.decision import Decision, Defer, Heal, Skip
 from selfheald.domain.errors import SelfhealdError
 from selfheald.domain.events import CaseMoved, Decided
 from selfheald.domain.lookup import ranges_to_read
@@ -19,7 +20,7 @@ from selfheald.domain.policy import Target
 from selfheald.domain.proposal import PullRequest
 from selfheald.domain.reasons import Reason
 from selfheald.engine.changes import read_changes
-from selfheald.ports import Clock, CodeHost, Journal, Listener, Repositories
+from selfheald.ports import Clock, CodeHost, Journal, Listener, Repositories, Verdict
 
 log = structlog.get_logger()
 
@@ -72,7 +73,9 @@ class Decider:
         decision = decide(seen)
         new_case = _new_case(seen, decision) if isinstance(decision, Heal) else None
         name, now = target.project.name, seen.now
-        case = await self._journal.decide(name, pipeline, decision, now=now, new_case=new_case)
+        case = await self._journal.decide(name, pipeline, decision, now=now, new_case=new_case, seen=seen)
+        if case is None and isinstance(decision, Heal):
+            decision = await self._as_kept(pipeline)
         self._tell(target, pipeline, decision, case=case, first=first)
         return decision
 
@@ -84,12 +87,26 @@ class Decider:
         seen = await self._look(target, pipeline)
         if check := protection(seen):
             return None, f"{check.reason}: {check.reason.meaning} ({check.saw})"
-        decision = Heal(approval=False)
-        new_case = replace(_new_case(seen, decision), opened_by=by)
+        by_hand = Heal(approval=False)
+        new_case = replace(_new_case(seen, by_hand), opened_by=by)
         name = target.project.name
-        case = await self._journal.decide(name, pipeline, decision, now=seen.now, new_case=new_case)
-        self._tell(target, pipeline, decision, case=case, first=False)
-        return case, "" if case else f"{Reason.ALREADY_OPEN}: {Reason.ALREADY_OPEN.meaning}"
+        case = await self._journal.decide(name, pipeline, by_hand, now=seen.now, new_case=new_case, seen=seen)
+        if case is None:
+            kept = await self._as_kept(pipeline)
+            self._tell(target, pipeline, kept, case=None, first=False)
+            return None, f"{kept.reason}: {kept.reason.meaning} ({kept.saw})"
+        self._tell(target, pipeline, by_hand, case=case, first=False)
+        return case, ""
+
+    async def _as_kept(self, pipeline: Pipeline) -> Skip | Defer:
+        """What the store keeps in place of a decision to heal that came too late."""
+        match await self._journal.verdict(pipeline.id):
+            case Verdict(decision="defer", reason=Reason() as reason, saw=saw, defer_until=datetime() as until):
+                return Defer(until=until, reason=reason, saw=saw)
+            case Verdict(decision="skip", reason=Reason() as reason, saw=saw):
+                return Skip(reason=reason, saw=saw)
+            case _:
+                return Skip(reason=Reason.ALREADY_OPEN, saw="decided by another sweep at the same moment")
 
     async def _pull_request(self, target: Target, pipeline: Pipeline) -> PullRequest | None:
         if pipeline.ref.kind is not RefKind.PULL_REQUEST or not pipeline.failed:

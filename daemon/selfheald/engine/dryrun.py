@@ -77,3 +77,8 @@ class DryRunCodeHost:
         """Say what would be opened; the case stays where it is."""
         log.info("would_open_pull_request", repository=wanted.repository, head=wanted.head_branch, title=wanted.title)
         raise TransientError(f"dry run: no pull request was opened for {wanted.head_branch}")
+
+    async def close_pull_request(self, repository: Slug, number: int, *, comment: str, marker: str) -> PullRequest:
+        """Say what would be closed; the case stays where it is."""
+        log.info("would_close_pull_request", repository=repository, number=number, comment=comment, marker=marker)
+        raise TransientError(f"dry run: pull request {number} of {repository} was not closed")

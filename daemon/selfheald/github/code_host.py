@@ -93,6 +93,17 @@ class GitHub:
             return await self._dressed(found, wanted)
         return found
 
+    async def close_pull_request(self, repository: Slug, number: int, *, comment: str, marker: str) -> PullRequest:
+        """Close a pull request of ours, unless it has ended, with one comment that says why."""
+        found = await self.pull_request(repository, number)
+        if found.state is not PullRequestState.OPEN:
+            return found
+        doing = f"closing {found.url}"
+        # The comment goes first: when the second request is lost, the next try finds it and only closes.
+        if not await self._call("list_comments", doing, repository, partial(made.has_comment, found, marker)):
+            await self._call("create_comment", doing, repository, partial(made.add_comment, found, comment), "201")
+        return await self._call("edit_pull", doing, repository, partial(made.close, found))
+
     # ---------------------------------------------------------------------------------------------- its steps
 
     async def _found(self, wanted: WantedPullRequest) -> PullRequest | None:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 MOST_PULL_REQUESTS = 300
 """How many pull requests of one head branch are looked at: three pages; more than one is rare."""
 
+MOST_COMMENTS = 300
+"""How many comments of a pull request are looked through for ours: three pages; our proposals get few."""
+
 NO_BRANCH = "Branch not found"
 """GitHub's words for a missing branch; for a missing repository it says ``Not Found``."""
 
@@ -90,6 +93,24 @@ def ask(of: PullRequest, reviewers: Sequence[str], client: github.Github) -> Non
     people = [name for name in reviewers if "/" not in name]
     teams = [name.rpartition("/")[2] for name in reviewers if "/" in name]
     client.get_repo(of.repository).get_pull(of.number).create_review_request(people or NotSet, teams or NotSet)
+
+
+def has_comment(on: PullRequest, marker: str, client: github.Github) -> bool:
+    """Whether one of the first comments has the marker."""
+    comments = client.get_repo(on.repository).get_issue(on.number).get_comments()
+    return any(marker in (comment.body or "") for comment in islice(comments, MOST_COMMENTS))
+
+
+def add_comment(to: PullRequest, text: str, client: github.Github) -> None:
+    """Comment on a pull request."""
+    client.get_repo(to.repository).get_issue(to.number).create_comment(text)
+
+
+def close(it: PullRequest, client: github.Github) -> PullRequest:
+    """Close a pull request without merging it; gives it as it is then."""
+    found = client.get_repo(it.repository).get_pull(it.number)
+    found.edit(state="closed")
+    return as_value(it.repository, found)
 
 
 def as_value(repository: Slug, it: GitHubPullRequest) -> PullRequest:

@@ -9,9 +9,12 @@ from selfheald.domain.attempt import Attempt, AttemptOutcome
 from selfheald.domain.case import TRANSITIONS, Case, IllegalTransitionError
 from selfheald.domain.errors import NotFoundError
 from selfheald.domain.ids import AgentName, CaseId
+from selfheald.domain.policy import Limits
+from selfheald.domain.room import Claim, limit_in_the_way
 from selfheald.ports import CaseEvent
 from selfheald.store.database import Database
 from selfheald.store.entries import add_event
+from selfheald.store.lookback import occupancy
 from selfheald.store.rows import attempt_from, attempt_row, case_from, case_row, event_from
 from selfheald.store.values import instant_text, row
 
@@ -88,6 +91,17 @@ class SqliteCaseBook:
         """
         require_step(before, after)
         return await self._database.write(lambda connection: _save(connection, before, after, note, actor))
+
+    async def claim(self, before: Case, after: Case, *, limits: Limits, now: datetime) -> Claim:
+        """See :meth:`selfheald.ports.CaseBook.claim`. Raises as :meth:`save` does."""
+        require_step(before, after)
+
+        def work(connection: sqlite3.Connection) -> Claim:
+            if limit := limit_in_the_way(limits, occupancy(connection, before, now)):
+                return Claim(taken=False, limit=limit)
+            return Claim(taken=_save(connection, before, after, "", "selfheald"))
+
+        return await self._database.write(work)
 
     async def start_attempt(self, case: Case, *, agent: AgentName, folder: str, now: datetime) -> Attempt:
         """See :meth:`selfheald.ports.CaseBook.start_attempt`."""

@@ -2,22 +2,24 @@
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 from typing import Final
 
 from selfheald.domain.case import Case, NewCase, failure_key
+from selfheald.domain.decide import decide_again
 from selfheald.domain.decision import Decision, Heal, Skip
 from selfheald.domain.history import History
 from selfheald.domain.ids import PipelineId, ProjectName, Sha, Slug
+from selfheald.domain.observation import Observation
 from selfheald.domain.pipeline import Pipeline, State
 from selfheald.domain.policy import Limits
 from selfheald.domain.reasons import Reason
 from selfheald.ports import Verdict
 from selfheald.store.database import Database
 from selfheald.store.entries import open_case, open_case_of
-from selfheald.store.lookback import Question, look_back
+from selfheald.store.lookback import NEWER_OUTCOME, Question, look_back
 from selfheald.store.rows import decision_row, pipeline_row, verdict_from
 from selfheald.store.values import instant_or_none, instant_text, pipeline, row, storable
 
@@ -114,13 +116,26 @@ class SqliteJournal:
         )
 
     async def decide(
-        self, project: ProjectName, pipeline: Pipeline, decision: Decision, *, now: datetime, new_case: NewCase | None
+        self,
+        project: ProjectName,
+        pipeline: Pipeline,
+        decision: Decision,
+        *,
+        now: datetime,
+        new_case: NewCase | None,
+        seen: Observation | None = None,
     ) -> Case | None:
         """See :meth:`selfheald.ports.Journal.decide`.
 
         A pipeline whose verdict is ``heal`` keeps it: a later skip (another process was slower) is not stored.
         """
-        return await self._database.write(lambda c: _decide(c, project, pipeline, decision, now=now, wanted=new_case))
+
+        def work(connection: sqlite3.Connection) -> Case | None:
+            _keep(connection, project, pipeline, now)
+            asked_again = _asked_again(connection, decision, seen)
+            return _decide(connection, pipeline, asked_again, now=now, wanted=new_case)
+
+        return await self._database.write(work)
 
     async def history(
         self,
@@ -144,6 +159,21 @@ class SqliteJournal:
             now=now,
         )
         return await self._database.read(lambda connection: look_back(connection, question))
+
+    async def newer_pipeline(self, case: Case) -> Pipeline | None:
+        """See :meth:`selfheald.ports.Journal.newer_pipeline`."""
+        asked = row(
+            project=case.project,
+            ref=str(case.pipeline.ref),
+            file=case.pipeline.file,
+            created_at=instant_text(case.pipeline.created_at),
+        )
+
+        def work(connection: sqlite3.Connection) -> Pipeline | None:
+            found = connection.execute(NEWER_OUTCOME, asked).fetchone()
+            return pipeline(found["payload"]) if found else None
+
+        return await self._database.read(work)
 
     async def verdict(self, pipeline_id: PipelineId) -> Verdict | None:
         """See :meth:`selfheald.ports.Journal.verdict`."""
@@ -182,16 +212,22 @@ def _keep(connection: sqlite3.Connection, project: ProjectName, built: Pipeline,
     return known is None
 
 
+def _asked_again(connection: sqlite3.Connection, decision: Decision, seen: Observation | None) -> Decision:
+    """The decision, unless guards or limits have come to another answer since the observation was made."""
+    if seen is None or not isinstance(decision, Heal):
+        return decision
+    history = look_back(connection, Question.about(seen))
+    return decide_again(replace(seen, history=history)) or decision
+
+
 def _decide(
     connection: sqlite3.Connection,
-    project: ProjectName,
     built: Pipeline,
     decision: Decision,
     *,
     now: datetime,
     wanted: NewCase | None,
 ) -> Case | None:
-    _keep(connection, project, built, now)
     opened = None
     if isinstance(decision, Heal) and wanted is not None:
         taken = open_case_of(connection, failure_key(wanted.repository, wanted.commit))

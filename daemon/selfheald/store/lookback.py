@@ -5,13 +5,16 @@ import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Self
 
 from selfheald.domain.attempt import AttemptOutcome
-from selfheald.domain.case import CaseState, failure_key
+from selfheald.domain.case import Case, CaseState, failure_key
 from selfheald.domain.history import History
 from selfheald.domain.ids import CaseId, PipelineId, ProjectName, Sha, Slug
+from selfheald.domain.observation import Observation
 from selfheald.domain.pipeline import Pipeline
 from selfheald.domain.policy import Limits, Rate
+from selfheald.domain.room import Occupancy
 from selfheald.store.entries import open_case_of
 from selfheald.store.values import instant, instant_or_none, instant_text, row, storable
 
@@ -34,6 +37,9 @@ WITHOUT_A_FIX = _words(
     ),
 )
 WITH_A_PULL_REQUEST = _words((CaseState.PUBLISHING, CaseState.PROPOSED))
+ON_THE_WAY = _words(
+    (CaseState.HEALING, CaseState.PUSHING, CaseState.VALIDATING, CaseState.PUBLISHING, CaseState.PROPOSED)
+)
 COUNTING = _words(outcome for outcome in AttemptOutcome if outcome.counts)
 
 DECLINED = """
@@ -59,6 +65,13 @@ WHERE project = :project AND ref = :ref AND file = :file AND created_at > :creat
 ORDER BY created_at DESC LIMIT 1
 """
 
+NEWER_OUTCOME = """
+SELECT payload FROM pipelines
+WHERE project = :project AND ref = :ref AND file = :file AND created_at > :created_at
+    AND result IN ('passed', 'failed') AND json_extract(payload, '$.promotion_of') IS NULL
+ORDER BY created_at DESC LIMIT 1
+"""
+
 CASES_ON_BRANCH = """
 SELECT count(*) AS cases, min(opened_at) AS oldest FROM cases
 WHERE project = :project AND source_branch = :source_branch AND opened_at > :since
@@ -71,6 +84,17 @@ SELECT count(*) AS cases, min(opened_at) AS oldest FROM cases WHERE project = :p
 OPEN_PULL_REQUESTS = """
 SELECT count(*) FROM cases
 WHERE project = :project AND closed_at IS NULL AND state IN (SELECT value FROM json_each(:with_a_pull_request))
+"""
+
+ATTEMPTS_UNDER_WAY = """
+SELECT count(*) FROM cases
+WHERE project = :project AND closed_at IS NULL AND state = 'healing' AND id <> :id
+"""
+
+PROPOSALS_UNDER_WAY = """
+SELECT count(*) FROM cases
+WHERE project = :project AND closed_at IS NULL AND id <> :id
+    AND state IN (SELECT value FROM json_each(:on_the_way))
 """
 
 COST_TODAY = """
@@ -95,6 +119,19 @@ class Question:
     source_branch: str | None
     limits: Limits
     now: datetime
+
+    @classmethod
+    def about(cls, seen: Observation) -> Self:
+        """What an observation was made of."""
+        return cls(
+            project=seen.project.name,
+            pipeline=seen.pipeline,
+            repository=seen.target.repository,
+            commit=seen.origin.commit,
+            source_branch=seen.origin.source_branch,
+            limits=seen.project.limits,
+            now=seen.now,
+        )
 
 
 def look_back(connection: sqlite3.Connection, question: Question) -> History:
@@ -123,8 +160,25 @@ def look_back(connection: sqlite3.Connection, question: Question) -> History:
     )
 
 
+def occupancy(connection: sqlite3.Connection, case: Case, now: datetime) -> Occupancy:
+    """What the case's project holds besides this case."""
+    asked = row(id=case.id, project=case.project, on_the_way=ON_THE_WAY, midnight=_midnight(now))
+
+    def one(query: str) -> int:
+        return int(connection.execute(query, asked).fetchone()[0])
+
+    return Occupancy(
+        attempts_under_way=one(ATTEMPTS_UNDER_WAY),
+        proposals_under_way=one(PROPOSALS_UNDER_WAY),
+        cost_micros_today=one(COST_TODAY),
+    )
+
+
+def _midnight(now: datetime) -> str:
+    return instant_text(now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0))
+
+
 def _parameters(question: Question) -> dict[str, str | None]:
-    midnight = question.now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     return {
         "project": question.project,
         "repository": question.repository,
@@ -136,7 +190,7 @@ def _parameters(question: Question) -> dict[str, str | None]:
         "file": question.pipeline.file,
         "created_at": instant_text(question.pipeline.created_at),
         "source_branch": question.source_branch,
-        "midnight": instant_text(midnight),
+        "midnight": _midnight(question.now),
         "a_humans_no": A_HUMANS_NO,
         "without_a_fix": WITHOUT_A_FIX,
         "with_a_pull_request": WITH_A_PULL_REQUEST,

@@ -1,0 +1,205 @@
+"""What every store promises about limits: they hold at the moment when a case is opened or claimed."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.builders import (
+    AGENT,
+    NOW,
+    PROJECT,
+    advance_to_healing,
+    ago,
+    later,
+    limits,
+    new_case,
+    passed_pipeline,
+    pipeline,
+    project,
+    sha,
+    tag,
+    target,
+)
+from tests.fakes.store import FakeStore
+from tests.store.drive import AnyStore, moved, opened, recorded, stepped
+
+from selfheald.domain.attempt import AttemptOutcome
+from selfheald.domain.case import CaseState
+from selfheald.domain.decision import Heal, Skip
+from selfheald.domain.history import History
+from selfheald.domain.ids import PipelineId, ProjectName
+from selfheald.domain.observation import Observation
+from selfheald.domain.pipeline import Pipeline, Result
+from selfheald.domain.policy import Rate
+from selfheald.domain.reasons import Reason
+from selfheald.domain.room import Claim
+from selfheald.store.open import open_store
+
+HEAL = Heal(approval=False)
+
+
+@pytest.fixture(params=["fake", "sqlite"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[AnyStore]:
+    one: AnyStore = FakeStore() if request.param == "fake" else await open_store(tmp_path / "selfheald.sqlite")
+    yield one
+    await one.close()
+
+
+class TestAskingAgain:
+    """Guards and limits are asked again in the transaction that opens the case."""
+
+    async def test_a_limit_that_was_reached_meanwhile_puts_the_pipeline_off(self, store: AnyStore) -> None:
+        seen = _observed(pipeline(), cases_per_project=Rate(count=1, window=timedelta(hours=1)))
+        await opened(store, pipeline=pipeline(id="faster", commit=sha(2)), opened_at=ago(minutes=10))
+
+        made = await store.journal.decide(PROJECT, pipeline(), HEAL, now=NOW, new_case=new_case(), seen=seen)
+
+        found = await store.journal.verdict(pipeline().id)
+        assert made is None
+        assert found
+        assert (found.decision, found.reason, found.saw) == ("defer", Reason.CASES_PER_PROJECT, "1 of 1 per 1h")
+        assert found.defer_until == later(minutes=50)
+
+    async def test_an_attempt_that_was_used_up_meanwhile_skips_the_pipeline(self, store: AnyStore) -> None:
+        seen = _observed(pipeline())
+        first = await moved(store, await opened(store), CaseState.HEALING)
+        begun = await store.cases.start_attempt(first, agent=AGENT, folder="f", now=NOW)
+        await store.cases.finish_attempt(replace(begun, outcome=AttemptOutcome.TIMEOUT, finished_at=NOW))
+        await stepped(store, first, CaseState.SUPERSEDED)
+        rerun = pipeline(id="rerun", created_at=ago(minutes=1))
+
+        made = await store.journal.decide(
+            PROJECT, rerun, HEAL, now=NOW, new_case=new_case(pipeline=rerun), seen=replace(seen, pipeline=rerun)
+        )
+
+        found = await store.journal.verdict(rerun.id)
+        assert made is None
+        assert found
+        assert (found.decision, found.reason) == ("skip", Reason.ALREADY_ATTEMPTED)
+
+    async def test_a_case_is_opened_when_nothing_has_changed(self, store: AnyStore) -> None:
+        seen = _observed(pipeline())
+
+        assert await store.journal.decide(PROJECT, pipeline(), HEAL, now=NOW, new_case=new_case(), seen=seen)
+
+    async def test_a_decision_not_to_heal_is_kept_as_it_is(self, store: AnyStore) -> None:
+        skip = Skip(reason=Reason.CONDITION_FALSE, saw="x")
+
+        await store.journal.decide(PROJECT, pipeline(), skip, now=NOW, new_case=None, seen=_observed(pipeline()))
+
+        found = await store.journal.verdict(pipeline().id)
+        assert found
+        assert found.reason is Reason.CONDITION_FALSE
+
+
+class TestClaiming:
+    async def test_a_claim_is_a_change_of_state_with_its_line_in_the_history(self, store: AnyStore) -> None:
+        case = await opened(store)
+        held = advance_to_healing(case, owner="me", until=later(minutes=1))
+
+        assert await store.cases.claim(case, held, limits=limits(), now=NOW) == Claim(taken=True)
+        assert await store.cases.case(case.id) == held
+        assert [event.after for event in await store.cases.events(case.id)] == ["queued", "healing"]
+
+    async def test_of_two_claims_one_is_taken(self, store: AnyStore) -> None:
+        case = await opened(store)
+        held = advance_to_healing(case, owner="me", until=later(minutes=1))
+
+        claims = [await store.cases.claim(case, held, limits=limits(concurrent_attempts=2), now=NOW) for _ in range(2)]
+
+        assert claims == [Claim(taken=True), Claim(taken=False)]
+
+    @pytest.mark.parametrize(
+        ("state", "limit"),
+        [
+            (CaseState.HEALING, Reason.CONCURRENT_ATTEMPTS),
+            (CaseState.PUSHING, Reason.OPEN_PULL_REQUESTS),
+            (CaseState.VALIDATING, Reason.OPEN_PULL_REQUESTS),
+            (CaseState.PUBLISHING, Reason.OPEN_PULL_REQUESTS),
+            (CaseState.PROPOSED, Reason.OPEN_PULL_REQUESTS),
+            (CaseState.AWAITING_APPROVAL, None),
+            (CaseState.QUEUED, None),
+            (CaseState.HEALED, None),
+        ],
+    )
+    async def test_other_cases_of_the_project_take_up_its_room(
+        self, store: AnyStore, state: CaseState, limit: Reason | None
+    ) -> None:
+        start = CaseState.AWAITING_APPROVAL if state is CaseState.AWAITING_APPROVAL else CaseState.QUEUED
+        other = await opened(store, pipeline=pipeline(id="other", commit=sha(2)), state=start)
+        if state is not start:
+            await moved(store, other, state)
+        case = await opened(store)
+        held = advance_to_healing(case, owner="me", until=later(minutes=1))
+
+        claim = await store.cases.claim(case, held, limits=limits(open_pull_requests=1), now=NOW)
+
+        assert claim == Claim(taken=limit is None, limit=limit)
+
+    async def test_other_projects_do_not(self, store: AnyStore) -> None:
+        theirs = {"project": ProjectName("another"), "pipeline": pipeline(id="other", commit=sha(2))}
+        await moved(store, await opened(store, **theirs), CaseState.HEALING)
+        case = await opened(store)
+        held = advance_to_healing(case, owner="me", until=later(minutes=1))
+
+        claim = await store.cases.claim(case, held, limits=limits(open_pull_requests=1), now=NOW)
+
+        assert claim.taken
+
+    @pytest.mark.parametrize(("begun_at", "limit"), [(NOW, Reason.COST_PER_DAY), (ago(hours=13), None)])
+    async def test_what_was_spent_today_counts(self, store: AnyStore, begun_at: datetime, limit: Reason | None) -> None:
+        spender = await moved(store, await opened(store, pipeline=pipeline(id="o", commit=sha(2))), CaseState.HEALING)
+        begun = await store.cases.start_attempt(spender, agent=AGENT, folder="f", now=begun_at)
+        spent = replace(begun, outcome=AttemptOutcome.TIMEOUT, finished_at=NOW, cost_micros=20_000_000)
+        await store.cases.finish_attempt(spent)
+        await stepped(store, spender, CaseState.EXHAUSTED)
+        case = await opened(store)
+        held = advance_to_healing(case, owner="me", until=later(minutes=1))
+
+        claim = await store.cases.claim(case, held, limits=limits(), now=NOW)
+
+        assert claim == Claim(taken=limit is None, limit=limit)
+
+
+class TestNewerPipelines:
+    @pytest.mark.parametrize(
+        "newer",
+        [
+            passed_pipeline(id="newer", created_at=ago(minutes=5)),
+            pipeline(id="newer", created_at=ago(minutes=5), commit=sha(2)),
+        ],
+    )
+    async def test_one_that_passed_or_failed_later_is_found(self, store: AnyStore, newer: Pipeline) -> None:
+        case = await opened(store)
+        await recorded(store, newer, passed_pipeline(id="between", created_at=ago(minutes=6)))
+
+        assert await store.journal.newer_pipeline(case) == newer
+
+    @pytest.mark.parametrize(
+        "overrides",
+        [
+            {"created_at": ago(minutes=11)},
+            {"result": Result.STOPPED},
+            {"ref": tag()},
+            {"file": ".semaphore/other.yml"},
+            {"promotion_of": PipelineId("ppl-1")},
+        ],
+    )
+    async def test_others_are_not(self, store: AnyStore, overrides: dict[str, Any]) -> None:
+        case = await opened(store)
+        await recorded(store, passed_pipeline(**{"id": "other", "created_at": ago(minutes=5)} | overrides))
+
+        assert await store.journal.newer_pipeline(case) is None
+
+
+def _observed(built: Pipeline, **bounds: Any) -> Observation:
+    return Observation(
+        target=target(project=project(limits=limits(**bounds))),
+        pipeline=built,
+        pull_request=None,
+        history=History(),
+        now=NOW,
+    )
