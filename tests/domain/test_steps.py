@@ -223,6 +223,16 @@ def test_a_case_follows_its_pull_request(state: CaseState, seen: PullRequestStat
         assert (after.pull_request, after.pull_request_url) == (7, "https://github.com/acme/billing/pull/7")
 
 
+@pytest.mark.parametrize("state", [CaseState.PUBLISHING, CaseState.PROPOSED])
+@pytest.mark.parametrize("label", ["selfheal:stop", "Selfheal:Stop"])
+def test_the_label_stop_on_an_open_pull_request_is_a_lasting_no(state: CaseState, label: str) -> None:
+    labelled = make.pull_request(labels=("selfheal", label))
+
+    after = after_look_at_pull_request(make.case(state=state), labelled, now=NOW, look_again=LOOK_AGAIN)
+
+    assert (after.state, after.reason) == (CaseState.DECLINED, Reason.STOP_LABEL)
+
+
 def fail(case: Case, error: SelfhealdError) -> Case:
     return after_error(case, error, now=NOW, jitter=0.5)
 

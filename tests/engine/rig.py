@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,7 +18,7 @@ from selfheald.domain.attempt import Attempt, AttemptOutcome, Usage
 from selfheald.domain.case import Case
 from selfheald.domain.events import Event
 from selfheald.domain.ids import AgentName, CaseId, Sha
-from selfheald.domain.pipeline import Pipeline
+from selfheald.domain.pipeline import Pipeline, RefKind
 from selfheald.domain.policy import Project
 from selfheald.domain.polling import Pace
 from selfheald.engine.casework import Casework
@@ -25,6 +26,7 @@ from selfheald.engine.decide import Decider
 from selfheald.engine.dispatch import Dispatcher
 from selfheald.engine.heal import Healer
 from selfheald.engine.propose import Proposer
+from selfheald.engine.supersede import Superseder
 from selfheald.engine.sweep import Sweeper
 from selfheald.engine.targets import Targets
 from selfheald.engine.verify import Verifier
@@ -86,6 +88,7 @@ class ScriptedSandbox:
 
     async def run(self, command: Command, on_line: Callable[[bytes], bool | None]) -> Exit:
         self.commands.append(command)
+        (command.tree / "left-by-verify.txt").write_text("a report\n")
         on_line(b"checking")
         code = None if self.timed_out else self.code
         return Exit(code=code, timed_out=self.timed_out, seconds=0.1, stderr="it went wrong")
@@ -123,12 +126,20 @@ class Rig:
             clock=self.clock,
             listener=self.hear,
         )
+        superseder = Superseder(
+            journal=journal,
+            cases=self.store.cases,
+            code_host=self.code_host,
+            clock=self.clock,
+            listener=self.hear,
+        )
         pace = Pace(interval=make.later(seconds=30) - make.NOW, idle_interval=make.later(minutes=5) - make.NOW)
         self.sweeper = Sweeper(
             targets=self.targets,
             cis=cis,
             journal=journal,
             decider=self.decider,
+            superseder=superseder,
             clock=self.clock,
             listener=self.hear,
             pace=pace,
@@ -146,12 +157,14 @@ class Rig:
         )
         self.dispatcher = Dispatcher(
             healer=healer,
+            superseder=superseder,
             targets=self.targets,
             cases=self.store.cases,
             clock=self.clock,
             listener=self.hear,
             workers=workers,
             owner="me",
+            beat=timedelta(milliseconds=5),
         )
         self.casework = Casework(
             targets=self.targets,
@@ -165,6 +178,7 @@ class Rig:
                 cases=self.store.cases,
                 organization_urls={ORGANIZATION: "https://acme.semaphoreci.com"},
             ),
+            superseder=superseder,
             cases=self.store.cases,
             clock=self.clock,
             listener=self.hear,
@@ -179,8 +193,10 @@ class Rig:
         return [event for event in self.events if isinstance(event, kind)]
 
     def failing(self, **overrides: Any) -> Pipeline:
-        """A pipeline that failed at the repository's only commit, put into Semaphore."""
+        """A pipeline that failed at the repository's only commit, put into Semaphore; its branch is at its commit."""
         pipeline = make.pipeline(**{"commit": self.failed_commit} | overrides)
+        if pipeline.ref.kind is RefKind.BRANCH:
+            self.code_host.set_branch(make.REPOSITORY, pipeline.ref.name, pipeline.commit)
         self.ci.put(pipeline)
         return pipeline
 

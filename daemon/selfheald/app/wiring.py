@@ -10,6 +10,7 @@ from selfheald.engine.decide import Decider
 from selfheald.engine.dispatch import Dispatcher
 from selfheald.engine.heal import Healer
 from selfheald.engine.propose import Proposer
+from selfheald.engine.supersede import Superseder
 from selfheald.engine.sweep import Sweeper
 from selfheald.engine.targets import Targets
 from selfheald.engine.verify import Verifier
@@ -39,24 +40,37 @@ def wire(outside: Outside, owner: str) -> Engine:
         clock=outside.clock,
         listener=outside.events,
     )
-    dispatcher, casework = _dispatcher(outside, targets, owner), _casework(outside, targets)
+    superseder = _superseder(outside)
+    dispatcher = _dispatcher(outside, targets, superseder, owner)
+    casework = _casework(outside, targets, superseder)
     outside.events.listeners += [dispatcher.hear, casework.hear]
     return Engine(
         targets=targets,
         decider=decider,
-        sweeper=_sweeper(outside, targets, decider),
+        sweeper=_sweeper(outside, targets, decider, superseder),
         dispatcher=dispatcher,
         casework=casework,
     )
 
 
-def _sweeper(outside: Outside, targets: Targets, decider: Decider) -> Sweeper:
+def _superseder(outside: Outside) -> Superseder:
+    return Superseder(
+        journal=outside.store.journal,
+        cases=outside.store.cases,
+        code_host=outside.code_host,
+        clock=outside.clock,
+        listener=outside.events,
+    )
+
+
+def _sweeper(outside: Outside, targets: Targets, decider: Decider, superseder: Superseder) -> Sweeper:
     poll = outside.configuration.poll
     return Sweeper(
         targets=targets,
         cis=outside.cis,
         journal=outside.store.journal,
         decider=decider,
+        superseder=superseder,
         clock=outside.clock,
         listener=outside.events,
         pace=Pace(interval=poll.interval, idle_interval=poll.idle_interval),
@@ -64,7 +78,7 @@ def _sweeper(outside: Outside, targets: Targets, decider: Decider) -> Sweeper:
     )
 
 
-def _dispatcher(outside: Outside, targets: Targets, owner: str) -> Dispatcher:
+def _dispatcher(outside: Outside, targets: Targets, superseder: Superseder, owner: str) -> Dispatcher:
     healer = Healer(
         cis=outside.cis,
         repositories=outside.repositories,
@@ -77,6 +91,7 @@ def _dispatcher(outside: Outside, targets: Targets, owner: str) -> Dispatcher:
     )
     return Dispatcher(
         healer=healer,
+        superseder=superseder,
         targets=targets,
         cases=outside.store.cases,
         clock=outside.clock,
@@ -86,7 +101,7 @@ def _dispatcher(outside: Outside, targets: Targets, owner: str) -> Dispatcher:
     )
 
 
-def _casework(outside: Outside, targets: Targets) -> Casework:
+def _casework(outside: Outside, targets: Targets, superseder: Superseder) -> Casework:
     proposer = Proposer(
         cis=outside.cis,
         code_host=outside.code_host,
@@ -100,6 +115,7 @@ def _casework(outside: Outside, targets: Targets) -> Casework:
         code_host=outside.code_host,
         repositories=outside.repositories,
         proposer=proposer,
+        superseder=superseder,
         cases=outside.store.cases,
         clock=outside.clock,
         listener=outside.events,

@@ -17,6 +17,9 @@ from selfheald.domain.retry import retry_delay
 FREE_TRIES = 5
 """After this many attempts in a row that did not count (no agent, no model), a case is given up."""
 
+STOP_LABEL = "selfheal:stop"
+"""On a pull request it is a lasting no; GitHub does not tell labels apart by their case."""
+
 _ENDS = {
     AttemptOutcome.NO_CHANGE: (CaseState.NOT_FIXABLE, Reason.NO_CHANGE),
     AttemptOutcome.REFUSED: (CaseState.NOT_FIXABLE, Reason.REFUSED_BY_AGENT),
@@ -119,6 +122,8 @@ def after_look_at_pull_request(case: Case, pull_request: PullRequest, *, now: da
         return advance(case, CaseState.HEALED, now=now, reason=Reason.MERGED)
     if pull_request.state is PullRequestState.CLOSED:
         return advance(case, CaseState.DECLINED, now=now, reason=Reason.CLOSED_BY_HUMAN)
+    if STOP_LABEL in (label.lower() for label in pull_request.labels):
+        return advance(case, CaseState.DECLINED, now=now, reason=Reason.STOP_LABEL)
     due_at = now + look_again
     if case.state is CaseState.PUBLISHING:
         number, url = pull_request.number, pull_request.url

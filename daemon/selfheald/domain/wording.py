@@ -67,6 +67,22 @@ def marker(case_id: CaseId) -> str:
     return f"<!-- selfheald case {case_id} -->"
 
 
+def withdrawal_marker(case_id: CaseId) -> str:
+    """The hidden line by which the comment of :func:`withdrawal` is recognised."""
+    return f"<!-- selfheald case {case_id} withdrawn -->"
+
+
+def withdrawal(case: Case, passed: Pipeline, organization_url: str) -> str:
+    """Say why our pull request is closed: the pipeline ``passed`` is green without it."""
+    url = organization_url.rstrip("/")
+    url = url if len(url) <= ADDRESS_LIMIT else ""
+    where = code(case.source_branch) if case.source_branch is not None else "What failed"
+    return (
+        f"{withdrawal_marker(case.id)}\n\n{where} is green again without this change: {_pipeline(passed, url)} "
+        f"passed at {_short(passed.commit)}. So selfheald closes this pull request. The branch stays."
+    )
+
+
 def pull_request_body(
     *,
     case: Case,

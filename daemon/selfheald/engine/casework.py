@@ -12,11 +12,16 @@ from selfheald.domain.case import Case, CaseState, advance
 from selfheald.domain.errors import NotFoundError, SelfhealdError
 from selfheald.domain.events import CaseMoved, Event, Trouble
 from selfheald.domain.ids import OrganizationName
+from selfheald.domain.pipeline import Pipeline
 from selfheald.domain.policy import Target
+from selfheald.domain.proposal import PullRequest, PullRequestState
 from selfheald.domain.reasons import Reason
 from selfheald.domain.steps import after_error, after_look_at_ci, after_look_at_pull_request, used
+from selfheald.domain.superseding import after_branch_gone, no_longer_needed, touched_by_others
+from selfheald.domain.wording import marker
 from selfheald.engine.propose import Proposer
 from selfheald.engine.schedule import rung
+from selfheald.engine.supersede import GONE, Superseder
 from selfheald.engine.targets import Targets
 from selfheald.ports import CI, CaseBook, Clock, CodeHost, Listener, PushOutcome, Repositories
 
@@ -24,6 +29,8 @@ log = structlog.get_logger()
 
 STEPS_AT_ONCE = 8
 """Cases that are worked on side by side; each waits for the network most of the time."""
+
+TOUCHED = "others have pushed to our branch: it is theirs now"
 
 WAITING = frozenset({CaseState.PUSHING, CaseState.VALIDATING, CaseState.PUBLISHING, CaseState.PROPOSED})
 
@@ -39,6 +46,7 @@ class Casework:
         code_host: CodeHost,
         repositories: Repositories,
         proposer: Proposer,
+        superseder: Superseder,
         cases: CaseBook,
         clock: Clock,
         listener: Listener,
@@ -49,6 +57,7 @@ class Casework:
         self._code_host = code_host
         self._repositories = repositories
         self._proposer = proposer
+        self._superseder = superseder
         self._cases = cases
         self._clock = clock
         self._listener = listener
@@ -125,6 +134,8 @@ class Casework:
                 return False
 
     async def _next(self, case: Case, target: Target) -> tuple[Case, str]:
+        if overtaken := await self._superseder.overtaken(case):
+            return overtaken
         match case.state:
             case CaseState.PUSHING:
                 return await self._push(case)
@@ -133,7 +144,7 @@ class Casework:
             case CaseState.PUBLISHING:
                 return await self._publish(case, target)
             case _:
-                return await self._follow(case)
+                return await self._follow(case, target)
 
     async def _push(self, case: Case) -> tuple[Case, str]:
         if case.proposal is None:
@@ -163,20 +174,44 @@ class Casework:
         return after, f"pipeline {after.proof} passed" if after.proof else ""
 
     async def _publish(self, case: Case, target: Target) -> tuple[Case, str]:
+        head = await self._code_host.branch_head(case.repository, case.branch)
+        if head is not None and head != case.pushed:
+            return advance(case, CaseState.WITHDRAWN, now=self._clock.now(), reason=Reason.BRANCH_TAKEN), TOUCHED
         pull_request = await self._proposer.propose(case, target)
         now = self._clock.now()
         if pull_request is None:
-            return advance(case, CaseState.SUPERSEDED, now=now, reason=Reason.BRANCH_GREEN), "the branch is gone"
+            return after_branch_gone(case, now=now), GONE
         after = after_look_at_pull_request(case, pull_request, now=now, look_again=self._look_again)
         return after, pull_request.url
 
-    async def _follow(self, case: Case) -> tuple[Case, str]:
+    async def _follow(self, case: Case, target: Target) -> tuple[Case, str]:
         if case.pull_request is None:
             message = f"case {case.id} is proposed, but has no pull request"
             raise NotFoundError(message)
         pull_request = await self._code_host.pull_request(case.repository, case.pull_request)
+        after = after_look_at_pull_request(case, pull_request, now=self._clock.now(), look_again=self._look_again)
+        if after.state.is_end:
+            return after, ""
+        newer = await self._superseder.newer(case)
+        ours = marker(case.id) in pull_request.body
+        if newer and ours and no_longer_needed(case, pull_request, newer):
+            return await self._withdraw(case, pull_request.number, newer, target)
+        return after, await self._first_note_on_others(case, pull_request)
+
+    async def _withdraw(self, case: Case, number: int, newer: Pipeline, target: Target) -> tuple[Case, str]:
+        closed = await self._proposer.withdraw(case, number, newer, target)
         now = self._clock.now()
-        return after_look_at_pull_request(case, pull_request, now=now, look_again=self._look_again), ""
+        if closed.state is PullRequestState.MERGED:
+            return advance(case, CaseState.HEALED, now=now, reason=Reason.MERGED), ""
+        note = f"newer pipeline {newer.id} passed at {newer.commit}"
+        return advance(case, CaseState.WITHDRAWN, now=now, reason=Reason.BRANCH_GREEN), note
+
+    async def _first_note_on_others(self, case: Case, pull_request: PullRequest) -> str:
+        """Say once that others have pushed to our branch: from then on we only follow."""
+        if not touched_by_others(case, pull_request):
+            return ""
+        events = await self._cases.events(case.id)
+        return "" if any(event.note == TOUCHED for event in events) else TOUCHED
 
     def _tell(self, before: Case, after: Case) -> None:
         if before.state is after.state:

@@ -11,10 +11,14 @@ from selfheald.domain.attempt import Attempt, AttemptOutcome
 from selfheald.domain.case import Case, CaseState, advance, stay
 from selfheald.domain.errors import SelfhealdError
 from selfheald.domain.events import AttemptEnded, CaseMoved, Event, Load, Trouble
-from selfheald.domain.policy import Target
+from selfheald.domain.policy import Limits, Project, Target
+from selfheald.domain.reasons import Reason
+from selfheald.domain.room import after_no_room
 from selfheald.domain.steps import after_attempt, used
+from selfheald.domain.superseding import after_branch_gone
 from selfheald.engine.heal import Healer
 from selfheald.engine.schedule import rung
+from selfheald.engine.supersede import GONE, Superseder
 from selfheald.engine.targets import Targets
 from selfheald.ports import CaseBook, Clock, Listener
 
@@ -34,20 +38,24 @@ class Dispatcher:
         self,
         *,
         healer: Healer,
+        superseder: Superseder,
         targets: Targets,
         cases: CaseBook,
         clock: Clock,
         listener: Listener,
         workers: int,
         owner: str,
+        beat: timedelta = BEAT,
     ) -> None:
         self._healer = healer
+        self._superseder = superseder
         self._targets = targets
         self._cases = cases
         self._clock = clock
         self._listener = listener
         self._workers = workers
         self._owner = owner
+        self._beat = beat
         self._running: dict[asyncio.Task[None], Case] = {}
         self._draining = False
         self.bell = asyncio.Event()
@@ -116,9 +124,9 @@ class Dispatcher:
 
     async def _start(self, case: Case, group: asyncio.TaskGroup) -> bool:
         target = self._targets.get(case.project)
-        if target is None:
+        if target is None or not self._may_start(target.project):
             return False
-        claimed = await self._claim(case)
+        claimed = await self._claim(case, target.project.limits)
         if claimed is None:
             return False
         task = group.create_task(self._work(claimed, target), name=f"case {case.id}")
@@ -130,17 +138,46 @@ class Dispatcher:
         self._running.pop(task, None)
         self.bell.set()
 
-    async def _claim(self, case: Case) -> Case | None:
+    def _may_start(self, project: Project) -> bool:
+        """Whether another attempt of the project may run, as far as this process knows; the claim makes sure."""
+        running = sum(case.project == project.name for case in self._running.values())
+        return running < project.limits.concurrent_attempts
+
+    async def _claim(self, case: Case, limits: Limits) -> Case | None:
+        """Take the case, unless it was overtaken or a limit stands against it."""
+        if overtaken := await self._superseder.overtaken(case):
+            await self._move(case, *overtaken)
+            return None
         now = self._clock.now()
         claimed = advance(
             case, CaseState.HEALING, now=now, tries=case.tries, lease_owner=self._owner, lease_until=now + LEASE
         )
-        return claimed if await self._move(case, claimed) else None
+        claim = await self._cases.claim(case, claimed, limits=limits, now=now)
+        if claim.taken:
+            self._listener(CaseMoved(before=case, after=claimed))
+            return claimed
+        if claim.limit:
+            await self._wait(case, claim.limit)
+        return None
+
+    async def _wait(self, case: Case, limit: Reason) -> None:
+        """Put a case off for which a limit leaves no room; what it waits for is noted once."""
+        events = await self._cases.events(case.id)
+        queued = (event.at for event in events if event.after == CaseState.QUEUED != event.before)
+        queued_at = max(queued, default=case.opened_at)
+        after = after_no_room(case, limit, queued_at=queued_at, now=self._clock.now())
+        note = f"waits: {limit.meaning}"
+        known = bool(events) and events[-1].note == note
+        await self._move(case, after, note="" if known else note)
+        log.info("case_waits", case=case.id, project=case.project, limit=limit, state=after.state)
 
     async def _work(self, case: Case, target: Target) -> None:
         """One attempt, with signs of life beside it; a lost lease (somebody steered) ends it."""
         with bound_contextvars(case=case.id, project=case.project):
             try:
+                if await self._superseder.branch_is_gone(case):
+                    await self._move(case, after_branch_gone(case, now=self._clock.now()), note=GONE)
+                    return
                 await self._attempt(case, target)
             except SelfhealdError as error:
                 self._trouble("heal", error)
@@ -149,7 +186,7 @@ class Dispatcher:
         work = asyncio.create_task(self._healer.attempt(case, target), name=f"attempt {case.id}")
         held = case
         try:
-            while not (await asyncio.wait({work}, timeout=BEAT.total_seconds()))[0]:
+            while not (await asyncio.wait({work}, timeout=self._beat.total_seconds()))[0]:
                 renewed = await self._renew(held)
                 if renewed is None:
                     log.info("lease_lost")
@@ -215,7 +252,8 @@ class Dispatcher:
     async def _move(self, before: Case, after: Case, note: str = "") -> bool:
         if not await self._cases.save(before, after, note=note):
             return False
-        self._listener(CaseMoved(before=before, after=after))
+        if before.state is not after.state:
+            self._listener(CaseMoved(before=before, after=after))
         return True
 
     def _trouble(self, component: str, error: SelfhealdError) -> None:

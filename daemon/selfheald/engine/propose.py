@@ -8,9 +8,10 @@ import structlog
 from selfheald.domain.case import Case
 from selfheald.domain.errors import SelfhealdError
 from selfheald.domain.ids import OrganizationName
+from selfheald.domain.pipeline import Pipeline
 from selfheald.domain.policy import Target
 from selfheald.domain.proposal import PullRequest, TreeChanges, WantedPullRequest
-from selfheald.domain.wording import marker, pull_request_body, pull_request_title
+from selfheald.domain.wording import marker, pull_request_body, pull_request_title, withdrawal, withdrawal_marker
 from selfheald.ports import CI, CaseBook, CodeHost, Repositories
 
 log = structlog.get_logger()
@@ -55,11 +56,19 @@ class Proposer:
             ),
         )
 
+    async def withdraw(self, case: Case, number: int, passed: Pipeline, target: Target) -> PullRequest:
+        """Close our pull request, whose branch is green without it; gives it as it is then."""
+        url = self._organization_urls[target.project.organization]
+        return await self._code_host.close_pull_request(
+            case.repository, number, comment=withdrawal(case, passed, url), marker=withdrawal_marker(case.id)
+        )
+
     async def _base(self, case: Case, target: Target) -> str | None:
-        wanted = target.project.pull_request.base
-        if wanted == "source" and case.source_branch:
-            head = await self._code_host.branch_head(case.repository, case.source_branch)
-            return case.source_branch if head else None
+        source, wanted = case.source_branch, target.project.pull_request.base
+        if source and await self._code_host.branch_head(case.repository, source) is None:
+            return None
+        if wanted == "source" and source:
+            return source
         if wanted in ("source", "default"):
             return await self._code_host.default_branch(case.repository)
         return wanted

@@ -17,6 +17,7 @@ from selfheald.domain.policy import Target
 from selfheald.domain.polling import Pace, new_cursor, next_look
 from selfheald.engine.decide import Decider
 from selfheald.engine.schedule import rung
+from selfheald.engine.supersede import Superseder
 from selfheald.engine.targets import Targets
 from selfheald.ports import CI, Clock, Journal, Listener
 
@@ -51,6 +52,7 @@ class Sweeper:
         cis: Mapping[OrganizationName, CI],
         journal: Journal,
         decider: Decider,
+        superseder: Superseder,
         clock: Clock,
         listener: Listener,
         pace: Pace,
@@ -60,6 +62,7 @@ class Sweeper:
         self._cis = cis
         self._journal = journal
         self._decider = decider
+        self._superseder = superseder
         self._clock = clock
         self._listener = listener
         self._pace = pace
@@ -151,6 +154,8 @@ class Sweeper:
         rhythm.cursor = cursor
         for pipeline in fresh:
             self._listener(PipelineSeen(project=name, pipeline=pipeline))
+        if fresh:
+            await self._superseder.sweep(name)
         if any(pipeline.failed for pipeline in fresh) or (rhythm.ask_store_at and rhythm.ask_store_at <= now):
             rhythm.ask_store_at = now
             rhythm.ask_store_at = await self._decide(target, {pipeline.id for pipeline in fresh})
