@@ -13,11 +13,13 @@ from urllib.request import urlopen
 
 import pytest
 from tests.sandbox.processes import marked, token
-from tests.system.house import until
+from tests.system.house import House, until
 from tests.system.scripted_model import Say, Shell, scripted_model
 from tests.system.test_loop import CODEX
 
+from selfheald.cli.demo import Play
 from selfheald.cli.demo_show import STEPS
+from selfheald.domain.errors import SelfhealdError
 
 pytestmark = pytest.mark.system
 
@@ -112,6 +114,14 @@ async def test_ctrl_c_leaves_nothing_behind(tmp_path: Path, moment: str) -> None
     assert "Traceback" not in running.output
     assert code == 130, running.output
     assert running.left_behind == []
+
+
+async def test_it_does_not_wait_for_ever(house: House) -> None:
+    house.settings["projects"][0]["mode"] = "observe"
+
+    async with house.daemon() as running:
+        with pytest.raises(SelfhealdError, match="no pull request after 2 s"):
+            await Play(town=house.town, daemon=running, folder=house.folder).until_proposed(2)
 
 
 async def test_kept_it_stays_up_until_ctrl_c(tmp_path: Path) -> None:

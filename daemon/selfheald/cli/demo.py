@@ -83,17 +83,23 @@ class Play:
     folder: Path
 
     async def until_proposed(self, patience: float) -> Case:
-        """Break the tests, and watch until the pull request is there."""
+        """Break the tests, and watch until the pull request is there. Raises :class:`SelfhealdError` if it is not."""
         progress = show.Progress()
-        async with asyncio.timeout(patience):
-            with Live(progress, console=console, refresh_per_second=10, transient=not console.is_terminal) as live:
-                breaking = asyncio.create_task(self._break(progress), name="breaking the tests")
-                try:
-                    case = await self._watch(progress)
-                finally:
-                    breaking.cancel()
-                    await asyncio.gather(breaking, return_exceptions=True)
-                live.refresh()
+        try:
+            async with asyncio.timeout(patience):
+                return await self._until_proposed(progress)
+        except TimeoutError as error:
+            raise SelfhealdError(f"there is no pull request after {patience:.0f} s") from error
+
+    async def _until_proposed(self, progress: show.Progress) -> Case:
+        with Live(progress, console=console, refresh_per_second=10, transient=not console.is_terminal) as live:
+            breaking = asyncio.create_task(self._break(progress), name="breaking the tests")
+            try:
+                case = await self._watch(progress)
+            finally:
+                breaking.cancel()
+                await asyncio.gather(breaking, return_exceptions=True)
+            live.refresh()
         if not console.is_terminal:
             console.print(progress)
         return case
