@@ -94,6 +94,31 @@ async def open_outside(configuration: Configuration, *, dry_run: bool = False) -
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """What can be read outside; there is no store, and nothing is pushed or opened."""
+
+    cis: Mapping[OrganizationName, CI]
+    code_host: CodeHost
+    repositories: Repositories
+    clock: SystemClock
+
+
+@asynccontextmanager
+async def open_sources(configuration: Configuration) -> AsyncIterator[Sources]:
+    """Open what is only read; closed in the reverse order."""
+    events = Fanout()
+    async with AsyncExitStack() as stack:
+        cis = {one.name: _semaphore(one, configuration, stack, events) for one in configuration.organizations}
+        github = _github(configuration, stack, events)
+        yield Sources(
+            cis=cis,
+            code_host=DryRunCodeHost(github),
+            repositories=DryRunRepositories(_repositories(configuration, github, stack)),
+            clock=SystemClock(),
+        )
+
+
 async def refuse_without_sandbox(outside: Outside) -> None:
     """Raise :class:`ConfigError` when the configured sandbox does not work here."""
     probe = await outside.sandbox.probe()
@@ -144,14 +169,13 @@ def _repositories(configuration: Configuration, github: GitHub, stack: AsyncExit
 
 async def _open_store(configuration: Configuration, *, dry_run: bool) -> Store:
     """The store; for a dry run a copy of it that is thrown away at the next one."""
-    configuration.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = configuration.state_dir / FILE_NAME
     if not dry_run:
         return await open_store(path)
     scratch = configuration.state_dir / "dry-run.sqlite"
-    for suffix in ("", "-wal", "-shm"):
-        scratch.with_name(scratch.name + suffix).unlink(missing_ok=True)
     async with await open_store(path) as store:
+        for suffix in ("", "-wal", "-shm"):
+            scratch.with_name(scratch.name + suffix).unlink(missing_ok=True)
         await store.copy_to(scratch)
     return await open_store(scratch)
 

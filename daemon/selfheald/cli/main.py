@@ -23,6 +23,7 @@ class Commands(click.Group):
         "once": "One sweep, work off what it found, exit (for cron).",
         "check": "Validate the configuration, then probe everything it names.",
         "explain": "Would this pipeline be healed? Every guard and rule with its answer.",
+        "backtest": "What would have been healed? The past decided again, by the rules of now.",
         "cases": "What is being treated and what has been.",
         "case": "One case with its history, attempts, diff and cost.",
         "heal": "Open a case by hand.",
