@@ -2,8 +2,6 @@
 
 import asyncio
 import random
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 from tests.sandbox.processes import marked, token
@@ -30,13 +28,12 @@ MOMENTS = [
 """What the daemon has just done when it is killed, and up to how many seconds later."""
 
 
-@contextmanager
-def killed(house: House, running: Daemon, moment: str, seconds: float) -> Iterator[None]:
+def kill_after(house: House, running: Daemon, moment: str, seconds: float) -> None:
     """Kill the daemon so long after the first request of this kind; "agent" and "ci" follow from others."""
     loop, seen = asyncio.get_running_loop(), {"agent": "get_logs", "ci": "push"}.get(moment, moment)
 
     def hear(record: RequestRecord) -> None:
-        if record.operation == seen and record.method in {"GET", "POST"} and "info/refs" not in record.path:
+        if record.operation == seen and "info/refs" not in record.path:
             house.town.hooks.listeners.remove(hear)
             if seconds:
                 loop.call_later(seconds, running.process.kill)
@@ -44,7 +41,6 @@ def killed(house: House, running: Daemon, moment: str, seconds: float) -> Iterat
                 running.process.kill()
 
     house.town.hooks.listeners.append(hear)
-    yield
 
 
 @pytest.mark.parametrize(("seed", "moment", "most"), [(seed, *moment) for seed, moment in enumerate(MOMENTS)])
@@ -54,9 +50,9 @@ async def test_a_killed_daemon_ends_in_one_pull_request(house: House, seed: int,
     why = f"seed {seed}: killed {seconds:.3f} s after {moment}"
 
     async with house.daemon() as running:
-        with killed(house, running, moment, seconds):
-            commit = await house.break_main()
-            await asyncio.wait_for(running.process.wait(), 30)
+        kill_after(house, running, moment, seconds)
+        commit = await house.break_main()
+        await asyncio.wait_for(running.process.wait(), 30)
     before = [case.state for case in await house.cases()]
     async with house.daemon():
         await house.case(CaseState.PROPOSED)
@@ -84,3 +80,21 @@ async def test_killed_again_and_again_it_gets_there_all_the_same(house: House) -
 
     assert (len(await house.cases()), len(house.pull_requests), len(await house.branches())) == (1, 1, 1)
     await until(lambda: not house.leftovers)
+
+
+async def test_an_unconfined_agent_of_a_killed_daemon_is_ended(house: House) -> None:
+    mark = token()
+    house.settings["sandbox"] = "none"
+    house.settings["agents"] = {"fixer": agent(f": {mark}; echo began; tail -f /dev/null; echo {mark}")}
+    async with house.daemon() as running:
+        await house.break_main()
+        await until(lambda: running.said("agent_progress"))
+        running.process.kill()
+        await running.process.wait()
+    assert marked(mark)
+
+    house.settings["agents"] = {"fixer": agent(FIX)}
+    async with house.daemon():
+        await house.case(CaseState.PROPOSED)
+
+    assert [*marked(mark), *house.leftovers] == []

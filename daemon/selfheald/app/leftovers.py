@@ -1,4 +1,4 @@
-"""What a killed daemon left behind in its attempts' folders."""
+"""What a killed daemon left behind: programs, and what lies in its attempts' folders."""
 
 import asyncio
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import structlog
 
 from selfheald.ports import Repositories
+from selfheald.sandbox.family import end_all_of, owner_of
 
 log = structlog.get_logger()
 
@@ -14,15 +15,16 @@ UNFINISHED = ("tree", "home", "selfheald-verify-*")
 
 
 async def remove_leftovers(state_dir: Path, repositories: Repositories) -> None:
-    """Remove the work trees and homes of attempts that were cut off.
+    """End the programs of attempts that were cut off; remove their work trees and homes.
 
     Only for whoever holds the state folder's lock, before it starts an attempt: then nobody works in them.
     """
+    programs = await end_all_of(owner_of(state_dir))
     found = await asyncio.to_thread(_leftovers, state_dir)
     for path in found:
         await repositories.discard(path)
-    if found:
-        log.info("leftovers_removed", paths=[str(path.relative_to(state_dir)) for path in found])
+    if found or programs:
+        log.info("leftovers_removed", programs=programs, paths=[str(path.relative_to(state_dir)) for path in found])
 
 
 def _leftovers(state_dir: Path) -> list[Path]:

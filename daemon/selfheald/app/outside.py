@@ -23,6 +23,7 @@ from selfheald.github.client import GitHubApp, GitHubSettings
 from selfheald.github.code_host import GitHub
 from selfheald.ports import CI, Agent, CodeHost, Listener, Repositories, Sandbox
 from selfheald.sandbox.bubblewrap import Bubblewrap
+from selfheald.sandbox.family import owner_of
 from selfheald.sandbox.unconfined import Unconfined
 from selfheald.semaphore.api import SemaphoreApi
 from selfheald.semaphore.bucket import TokenBucket
@@ -131,8 +132,8 @@ async def refuse_without_sandbox(outside: Outside) -> None:
 def make_sandbox(configuration: Configuration) -> Sandbox:
     """The configured sandbox."""
     if configuration.sandbox is SandboxKind.NONE:
-        return Unconfined()
-    return Bubblewrap(forbidden=(configuration.state_dir,))
+        return Unconfined(owner=owner_of(configuration.state_dir))
+    return Bubblewrap(forbidden=(configuration.state_dir,), owner=owner_of(configuration.state_dir))
 
 
 def _semaphore(one: Organization, configuration: Configuration, stack: AsyncExitStack, events: Listener) -> CI:

@@ -15,6 +15,7 @@ from pathlib import Path
 from selfheald.domain.errors import NotFoundError, TransientError
 from selfheald.ports import Command, Exit, Layout, Probe
 from selfheald.sandbox import view
+from selfheald.sandbox.family import MARK, new_mark
 from selfheald.sandbox.mounts import check_mounts
 from selfheald.sandbox.namespace import Namespace
 from selfheald.sandbox.process import OnLine, Start, in_memory, limited, run
@@ -40,10 +41,12 @@ MISSING = "bubblewrap is not installed: install the Debian package bubblewrap (0
 class Bubblewrap:
     """The sandbox that shows a program nothing but a read-only system, its work tree and a private home.
 
-    ``forbidden`` are folders of which no part may be mounted: the state folder.
+    ``forbidden`` are folders of which no part may be mounted: the state folder. ``owner`` is a word by which
+    :func:`selfheald.sandbox.family.end_all_of` finds what is left when the daemon dies while bubblewrap sets up.
     """
 
-    def __init__(self, *, forbidden: Sequence[Path] = (), program: str = "bwrap") -> None:
+    def __init__(self, *, forbidden: Sequence[Path] = (), owner: str = "", program: str = "bwrap") -> None:
+        self._owner = owner
         self._forbidden = tuple(forbidden)
         self._program = program
 
@@ -70,7 +73,7 @@ class Bubblewrap:
             described = _handed(files, b"".join(part.encode() + b"\0" for part in arguments))
             start = Start(
                 argv=limited([self._found(), "--args", str(described), "--", *command.argv]),
-                env={},
+                env={MARK: new_mark(self._owner)},  # bubblewrap's own; the program inside does not get it
                 cwd=None,
                 stdin=command.stdin,
                 fds=(described, passwd, group, *namespace.fds),

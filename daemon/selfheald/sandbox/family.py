@@ -7,16 +7,22 @@ found: only a pid namespace holds such a one.
 
 import asyncio
 import contextlib
+import hashlib
 import os
+import secrets
 import signal
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from selfheald.domain.errors import TransientError
 from selfheald.sandbox.process import END_SECONDS, died
 
 MARK = "SELFHEALD_RUN"
 """The environment variable that marks a program and what it starts."""
+
+OWNER_LENGTH = 16
+"""Hexadecimal characters: no two state folders of a machine share them."""
 
 ROUNDS = 100
 """How often the family is looked for while its members start new ones."""
@@ -32,6 +38,42 @@ class _Process:
     parent: int
     session: int
     alive: bool
+
+
+def owner_of(state_dir: Path) -> str:
+    """A word for all that is started for a state folder, whichever daemon has started it."""
+    return hashlib.sha256(os.fsencode(state_dir.absolute())).hexdigest()[:OWNER_LENGTH]
+
+
+def new_mark(owner: str) -> str:
+    """A mark that no other program has."""
+    return f"{owner}.{secrets.token_hex(16)}"
+
+
+async def end_all_of(owner: str) -> int:
+    """End all that carries an owner's marks: what a killed daemon left. Gives how many processes there were.
+
+    A sandbox dies with its daemon, but for one that was being set up; an unconfined program lives on. Raises
+    TransientError when one outlives SIGKILL.
+    """
+    mark, ended = f"{MARK}={owner}.".encode(), set[int]()
+    try:
+        async with asyncio.timeout(END_SECONDS):
+            while found := _marked(mark):
+                ended |= found
+                for pid in found:
+                    await _end_one(pid)
+    except TimeoutError as error:
+        raise TransientError("ending what a killed daemon left: a process outlives SIGKILL") from error
+    return len(ended)
+
+
+def _marked(mark: bytes) -> set[int]:
+    return {
+        process.pid
+        for process in _processes()
+        if process.alive and any(each.startswith(mark) for each in _environment(process.pid))
+    }
 
 
 class Family:
@@ -59,16 +101,7 @@ class Family:
         async with asyncio.timeout(END_SECONDS):
             while members := self._members():
                 for pid in members:
-                    await self._end_one(pid)
-
-    async def _end_one(self, pid: int) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            pidfd = os.pidfd_open(pid)
-            try:
-                signal.pidfd_send_signal(pidfd, signal.SIGKILL)
-                await died(pidfd)
-            finally:
-                os.close(pidfd)
+                    await _end_one(pid)
 
     def _members(self) -> set[int]:
         table = {process.pid: process for process in _processes()}
@@ -88,6 +121,16 @@ class Family:
                 return False
             process = parent
         return True
+
+
+async def _end_one(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        pidfd = os.pidfd_open(pid)
+        try:
+            signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+            await died(pidfd)
+        finally:
+            os.close(pidfd)
 
 
 def _processes() -> Iterator[_Process]:

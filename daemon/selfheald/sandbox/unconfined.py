@@ -5,18 +5,23 @@ started. That end is weaker than a pid namespace's: see :mod:`selfheald.sandbox.
 """
 
 import os
-import secrets
 import shutil
 from pathlib import Path
 
 from selfheald.domain.errors import NotFoundError
 from selfheald.ports import Command, Exit, Layout, Probe
-from selfheald.sandbox.family import MARK, Family
+from selfheald.sandbox.family import MARK, Family, new_mark
 from selfheald.sandbox.process import OnLine, Start, limited, run
 
 
 class Unconfined:
-    """No sandbox. For machines that are thrown away after use, and for development."""
+    """No sandbox. For machines that are thrown away after use, and for development.
+
+    ``owner`` is a word by which :func:`selfheald.sandbox.family.end_all_of` finds its programs.
+    """
+
+    def __init__(self, *, owner: str = "") -> None:
+        self._owner = owner
 
     def layout(self, tree: Path, home: Path) -> Layout:
         """Give the folders' own paths."""
@@ -24,7 +29,7 @@ class Unconfined:
 
     async def run(self, command: Command, on_line: OnLine) -> Exit:
         """Run a program; see :class:`selfheald.ports.Sandbox`. Mounts are there anyway."""
-        mark = secrets.token_hex(16)
+        mark = new_mark(self._owner)
         own = {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8"}
         env = {**own, **command.env, "HOME": str(command.home), MARK: mark}
         program = command.argv[0]
