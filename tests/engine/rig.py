@@ -17,7 +17,7 @@ from tests.fakes.store import FakeStore
 from selfheald.domain.attempt import Attempt, AttemptOutcome, Usage
 from selfheald.domain.case import Case
 from selfheald.domain.events import Event
-from selfheald.domain.ids import AgentName, CaseId, Sha
+from selfheald.domain.ids import AgentName, CaseId, ProjectName, Sha
 from selfheald.domain.pipeline import Pipeline, RefKind
 from selfheald.domain.policy import Project
 from selfheald.domain.polling import Pace
@@ -30,7 +30,7 @@ from selfheald.engine.supersede import Superseder
 from selfheald.engine.sweep import Sweeper
 from selfheald.engine.targets import Targets
 from selfheald.engine.verify import Verifier
-from selfheald.ports import AgentReport, AgentTask, Command, Exit, Layout, Probe
+from selfheald.ports import AgentReport, AgentTask, Command, Exit, Layout, Probe, SemaphoreProject
 
 ORGANIZATION = make.project().organization
 T = TypeVar("T")
@@ -98,13 +98,16 @@ class ScriptedSandbox:
 
 
 class Rig:
-    """One project, one worker, no time, no network."""
+    """One project (or some), one worker, no time, no network."""
 
-    def __init__(self, state_dir: Path, *, project: Project | None = None, workers: int = 1) -> None:
+    def __init__(
+        self, state_dir: Path, *, project: Project | None = None, others: Sequence[Project] = (), workers: int = 1
+    ) -> None:
         self.state_dir = state_dir
         self.project = project or make.project()
+        self.projects = [self.project, *others]
         self.clock = ManualClock()
-        self.ci = FakeCI()
+        self.ci = FakeCI(listed=[_listed(one.name, number) for number, one in enumerate(self.projects, 1)])
         self.code_host = FakeCodeHost()
         self.repositories = FakeRepositories()
         self.agent = ScriptedAgent()
@@ -117,7 +120,7 @@ class Rig:
 
     def _wire(self, workers: int) -> None:
         cis = {ORGANIZATION: self.ci}
-        self.targets = Targets([self.project], cis)
+        self.targets = Targets(self.projects, cis)
         journal = self.store.journal
         self.decider = Decider(
             journal=journal,
@@ -241,6 +244,12 @@ class Rig:
         self.clock.move(minutes=2)
         await self.casework.work_off()
         return await self.case()
+
+
+def _listed(name: ProjectName, number: int) -> SemaphoreProject:
+    return SemaphoreProject(
+        name=name, project_id=f"project-{number}", organization_id="organization-1", repository=make.REPOSITORY
+    )
 
 
 def commit_of(case: Case) -> Sha:
