@@ -238,6 +238,26 @@ async def test_without_bubblewrap_the_start_is_refused(house: House, tmp_path: P
     assert "no  sandbox" in checked.out
 
 
+@pytest.mark.parametrize("command", ["run", "once", "check", "explain x"])
+async def test_a_state_folder_that_cannot_be_made_is_told(house: House, command: str) -> None:
+    house.settings["state_dir"] = "/dev/null/state"
+
+    done = await house.selfheald(*command.split())
+
+    assert done.code == 2
+    assert "/dev/null/state" in done.err
+    assert len(done.err.splitlines()) == 1
+
+
+async def test_a_port_that_is_taken_is_told(house: House) -> None:
+    house.settings["listen"] = house.town.git_url.removeprefix("http://")
+
+    done = await house.selfheald("run")
+
+    assert done.code == 2
+    assert f"listen: {house.settings['listen']} cannot be had" in done.err
+
+
 async def test_a_second_daemon_on_the_same_state_folder_is_refused(house: House) -> None:
     async with house.daemon() as running:
         done = await house.selfheald("run")
