@@ -116,6 +116,16 @@ async def test_ctrl_c_leaves_nothing_behind(tmp_path: Path, moment: str) -> None
     assert running.left_behind == []
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+async def test_a_closed_terminal_or_a_request_to_end_leaves_nothing_behind(tmp_path: Path, number: int) -> None:
+    async with demo(tmp_path / "demo", TTY_COMPATIBLE="1") as running:
+        await until(lambda: "✓ break" in running.text)
+        assert await running.end(number) == 130
+
+    assert "Traceback" not in running.output
+    assert running.left_behind == []
+
+
 async def test_it_does_not_wait_for_ever(house: House) -> None:
     house.settings["projects"][0]["mode"] = "observe"
 

@@ -1,6 +1,7 @@
 """``selfheald demo``."""
 
 import asyncio
+import signal
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -46,10 +47,26 @@ def demo(*, agent: str, base_url: str | None, model: str | None, keep: bool) -> 
     """
     cast = scene.Cast(kind=agent, base_url=base_url, model=model)
     cast.check()
-    asyncio.run(_demo(cast, keep=keep))
+    try:
+        asyncio.run(_demo(cast, keep=keep))
+    except asyncio.CancelledError:
+        raise click.Abort from None
+
+
+def _end_as_by_ctrl_c() -> None:
+    """Obey a terminal that is closed, and whoever asks for the end, as Ctrl-C: nothing stays behind."""
+    task, loop = asyncio.current_task(), asyncio.get_running_loop()
+
+    def end() -> None:
+        if task and not task.cancelling():
+            task.cancel()
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, end)
 
 
 async def _demo(cast: scene.Cast, *, keep: bool) -> None:
+    _end_as_by_ctrl_c()
     sandbox = await _sandbox()
     with tempfile.TemporaryDirectory(prefix="selfheald-demo-") as name:
         folder = Path(name)
