@@ -22,7 +22,7 @@ from selfheald.git.ranges import changes_of
 from selfheald.git.remote import Credential, Remote
 from selfheald.git.snapshot import changes_in
 from selfheald.git.spares import Spares
-from selfheald.git.worktree import INDEX, TREE, write_tree
+from selfheald.git.worktree import COMMIT, INDEX, TREE, move_tree, write_tree
 from selfheald.ports import PushOutcome, WorkTree
 
 
@@ -120,18 +120,44 @@ class GitRepositories:
         return self._mirrors.of(checked_slug(repository))
 
     async def _checkout(self, mirror: Mirror, commit: Sha, path: Path) -> None:
-        await mirror.ensure(commit)
-        if spare := await self._spares.take(mirror.repository):
+        """Fetch the commit, and look at the spare meanwhile; then only what differs between the two is written."""
+        looking = asyncio.create_task(self._spare(mirror), name=f"look at the spare of {mirror.repository}")
+        try:
+            await mirror.ensure(commit)
+        except BaseException:
+            looking.cancel()
+            [spare] = await asyncio.gather(looking, return_exceptions=True)
+            if isinstance(spare, Path):
+                await self._folders.remove(spare)
+            raise
+        [spare] = await asyncio.gather(looking, return_exceptions=True)
+        if isinstance(spare, Path):
             # A spare that cannot be used costs time, not the attempt: what is really wrong comes up again below.
             with suppress(TransientError):
                 return await self._write(mirror, commit, place=spare, path=path)
         return await self._write(mirror, commit, place=self._folders.scratch("taken"), path=path)
 
+    async def _spare(self, mirror: Mirror) -> Path | None:
+        """A spare's folder, its tree as its commit has it: each file is looked at, and mended if need be."""
+        place = await self._spares.take(mirror.repository)
+        if place is None:
+            return None
+        try:
+            commit = checked_sha(Sha((place / COMMIT).read_text()))
+            await write_tree(mirror, commit, tree=place / TREE, index=place / INDEX)
+        except BaseException:
+            await self._folders.remove(place)
+            raise
+        return place
+
     async def _write(self, mirror: Mirror, commit: Sha, *, place: Path, path: Path) -> None:
         try:
             await asyncio.to_thread(place.mkdir, exist_ok=True)
-            tree = _moved(place / TREE, path)
-            await write_tree(mirror, commit, tree=tree, index=place / INDEX)
+            tree, index = _moved(place / TREE, path), place / INDEX
+            if index.exists():
+                await move_tree(mirror, Sha((place / COMMIT).read_text()), commit, tree=tree, index=index)
+            else:
+                await write_tree(mirror, commit, tree=tree, index=index)
         except BaseException:  # cancelled or not: nobody else knows about a half-written tree
             await self._folders.remove(path)
             raise

@@ -11,7 +11,7 @@ from selfheald.domain.errors import SelfhealdError
 from selfheald.domain.ids import Sha, Slug
 from selfheald.git.folders import Folders
 from selfheald.git.mirror import Mirror
-from selfheald.git.worktree import INDEX, TREE, settle, write_tree
+from selfheald.git.worktree import COMMIT, INDEX, TREE, settle, write_tree
 
 _LOG = structlog.get_logger(__name__)
 
@@ -91,6 +91,7 @@ class Spares:
             fresh.mkdir()
             await write_tree(mirror, commit, tree=fresh / TREE, index=fresh / INDEX, gentle=True)
             settle(fresh / INDEX)
+            (fresh / COMMIT).write_text(commit)
             place.parent.mkdir(parents=True, exist_ok=True)
             fresh.rename(place)
         finally:

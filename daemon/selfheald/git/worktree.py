@@ -13,6 +13,8 @@ from selfheald.git.mirror import Mirror
 
 INDEX = "index"
 TREE = "tree"
+COMMIT = "commit"
+"""Beside a spare's tree: the commit at which it is."""
 _WORKERS = 4 * (os.cpu_count() or 1)
 """Processes that write files: creating them waits for the file system more than it computes."""
 _SETTLED_SECONDS = 2
@@ -26,11 +28,21 @@ async def write_tree(mirror: Mirror, commit: Sha, *, tree: Path, index: Path, ge
     it. A tree that does not exist is written whole.
     """
     await asyncio.to_thread(tree.mkdir, exist_ok=True)
+    await _read_tree(mirror, "--reset", "-u", commit, tree=tree, index=index, gentle=gentle)
+
+
+async def move_tree(mirror: Mirror, old: Sha, new: Sha, *, tree: Path, index: Path) -> None:
+    """Bring a tree that is at ``old``, and was looked at just now, to ``new``: only what differs is looked at again."""
+    if old != new:
+        await _read_tree(mirror, "-m", "-u", old, new, tree=tree, index=index)
+
+
+async def _read_tree(mirror: Mirror, *words: str, tree: Path, index: Path, gentle: bool = False) -> None:
     settings = ("-c", f"checkout.workers={_WORKERS}", "-c", "checkout.thresholdForParallelism=200")
     await mirror.run(
         mirror.call(
-            f"checking out {commit}",
-            *(*settings, "read-tree", "--reset", "-u", commit),
+            f"checking out {words[-1]}",
+            *(*settings, "read-tree", *words),
             env={"GIT_WORK_TREE": str(tree), "GIT_INDEX_FILE": str(index)},
             gentle=gentle,
         )
