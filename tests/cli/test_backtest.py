@@ -7,6 +7,8 @@ import pytest
 from tests.system.house import House
 from tests.system.house import house as built
 
+pytestmark = pytest.mark.system
+
 
 @pytest.fixture
 async def house(tmp_path: Path) -> AsyncIterator[House]:
