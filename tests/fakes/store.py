@@ -341,7 +341,7 @@ def _window(cases: Sequence[Case], rate: Rate, now: datetime) -> _Window:
 
 
 def _unfixed(case: Case) -> bool:
-    return case.state in _WITHOUT_A_FIX
+    return case.state in _WITHOUT_A_FIX and case.reason is not Reason.BRANCH_GREEN
 
 
 def _decided(verdict: Verdict, decision: Decision, now: datetime) -> Verdict:

@@ -27,6 +27,7 @@ from selfheald.domain.history import History
 from selfheald.domain.ids import PipelineId, ProjectName, Sha, Slug
 from selfheald.domain.pipeline import Pipeline
 from selfheald.domain.policy import Rate
+from selfheald.domain.reasons import Reason
 
 DAY = timedelta(hours=24)
 WITHOUT_A_FIX = {
@@ -101,6 +102,12 @@ async def test_an_end_without_a_fix_is_remembered_for_its_branch(store: AnyStore
     assert (await about(store, source_branch="develop")).last_unfixed_at is None
     assert (await about(store, source_branch=None)).last_unfixed_at is None
     assert (await about(store, project=ProjectName("another"))).last_unfixed_at is None
+
+
+async def test_a_branch_that_is_green_again_needs_no_rest(store: AnyStore) -> None:
+    await moved(store, await opened(store), CaseState.WITHDRAWN, at=ago(minutes=5), reason=Reason.BRANCH_GREEN)
+
+    assert (await about(store, another(2))).last_unfixed_at is None
 
 
 async def test_the_last_of_several_ends_without_a_fix_counts(store: AnyStore) -> None:

@@ -31,4 +31,4 @@ class History:
     cost_micros_today: int = 0
     """The project's cost since midnight UTC, in millionths of a US dollar."""
     last_unfixed_at: datetime | None = None
-    """When the last case on the same source branch ended without a fix."""
+    """When the last case on the same source branch ended without a fix; one that is green again needs none."""

@@ -105,6 +105,7 @@ WHERE attempts.started_at >= :midnight AND cases.project = :project
 LAST_UNFIXED = """
 SELECT max(closed_at) FROM cases
 WHERE project = :project AND source_branch = :source_branch AND state IN (SELECT value FROM json_each(:without_a_fix))
+    AND coalesce(reason, '') <> 'branch_green'
 """
 
 
