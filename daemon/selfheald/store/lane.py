@@ -29,10 +29,12 @@ class Lane:
 
     async def open(self) -> None:
         """Connect, in the thread. The thread ends when this raises."""
-        opening = self._executor.submit(self._guarded, self._open, opening=True)
+        opening = asyncio.wrap_future(self._executor.submit(self._guarded, self._open, opening=True))
+        # A caller that was cancelled does not ask how it ended; asyncio would complain about that.
+        opening.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
         try:
             # Shielded: a connection that is being made while the caller is cancelled has to be closed by `close`.
-            await asyncio.shield(asyncio.wrap_future(opening))
+            await asyncio.shield(opening)
         except BaseException:
             await self.close()
             raise
