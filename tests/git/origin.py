@@ -107,7 +107,7 @@ class Origin:
         self, root: Path, *, timeouts: Timeouts = STANDARD, program: str = "git", url: str = ""
     ) -> GitRepositories:
         return GitRepositories(
-            root, url or self.url, self.credential, identity=IDENTITY, timeouts=timeouts, program=program
+            root, url or self.url, self.credential, spare_pause=0, identity=IDENTITY, timeouts=timeouts, program=program
         )
 
 

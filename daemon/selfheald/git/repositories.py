@@ -25,6 +25,9 @@ from selfheald.git.spares import Spares
 from selfheald.git.worktree import COMMIT, INDEX, TREE, move_tree, write_tree
 from selfheald.ports import PushOutcome, WorkTree
 
+SPARE_PAUSE = 2.0
+"""Seconds after a checkout in which its agent starts, before the next spare is begun."""
+
 
 class GitRepositories:
     """Mirrors, work trees, commits and pushes by the git program.
@@ -43,6 +46,7 @@ class GitRepositories:
         *,
         identity: tuple[str, str],
         timeouts: Timeouts = STANDARD,
+        spare_pause: float = SPARE_PAUSE,
         program: str = "git",
     ) -> None:
         root = root.absolute()
@@ -51,7 +55,7 @@ class GitRepositories:
         self._mirrors = Mirrors(
             folders=self._folders, git=GitProgram(program), remote=Remote(git_url, credential), timeouts=timeouts
         )
-        self._spares = Spares(self._folders)
+        self._spares = Spares(self._folders, pause=spare_pause)
 
     async def aclose(self) -> None:
         """Stop the work in the background."""

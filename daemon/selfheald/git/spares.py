@@ -23,10 +23,13 @@ _PATIENCE = 2.0
 
 
 class Spares:
-    """The spares on disk and the one background task that makes them."""
+    """The spares on disk and the one background task that makes them, ``pause`` seconds after it was asked for."""
 
-    def __init__(self, folders: Folders, *, most: int = MOST_SPARES, patience: float = _PATIENCE) -> None:
+    def __init__(
+        self, folders: Folders, *, most: int = MOST_SPARES, patience: float = _PATIENCE, pause: float = 0
+    ) -> None:
         self._folders = folders
+        self._pause = pause
         self._most = most
         self._patience = patience
         self._one_at_a_time = asyncio.Semaphore(1)
@@ -70,6 +73,7 @@ class Spares:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _prepare(self, mirror: Mirror, commit: Sha) -> None:
+        await asyncio.sleep(self._pause)  # let the agent start that the checkout was for
         async with self._one_at_a_time:
             self._working_on = mirror.repository
             try:
