@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from tests import builders as make
 
-from selfheald.domain.changes import answers_told, ranges_told, ranges_wanted
+from selfheald.domain.changes import answers_told, check_when, ranges_told, ranges_wanted
+from selfheald.domain.conditions.errors import ConditionError
 from selfheald.domain.conditions.language import Condition
 from selfheald.domain.conditions.ranges import CommitRange, RangeChanges
 from selfheald.domain.decide import decide, trace
@@ -49,6 +50,28 @@ def reason(decision: Decision) -> Reason:
 )
 def test_the_changed_files_decide(when: str, expected: Reason) -> None:
     assert reason(decide(seen(when, "lib/a.py"))) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("branch = ", "Syntax error"),
+        ("changed_in('/lib')", "Function with name 'changed_in' is not found"),
+        ("branch = 'x' and change_in()", "accepts 1 or 2"),
+        ("change_in('/a') =~ 'x'", "not a string"),
+    ],
+)
+def test_a_condition_that_could_never_hold_is_refused(text: str, words: str) -> None:
+    with pytest.raises(ConditionError, match=words):
+        check_when(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [make.WHEN, "change_in('/a') = true", "branch =~ '('", "'main' =~ branch", "tag = 'v1' or change_in('/', {})"],
+)
+def test_a_condition_that_may_hold_is_taken(text: str) -> None:
+    check_when(text)
 
 
 def test_the_pipeline_file_does_not_count_as_in_a_promotion() -> None:

@@ -2,12 +2,23 @@
 
 from selfheald.domain.conditions.change_in import NAME, Build, change_in, ranges_in
 from selfheald.domain.conditions.functions import Function
+from selfheald.domain.conditions.language import Condition
 from selfheald.domain.conditions.ranges import Checkout, CommitRange, RangeChanges
+from selfheald.domain.conditions.tokens import KEYWORDS
 from selfheald.domain.observation import Observation
 from selfheald.domain.pipeline import RefKind
 
 LONGEST_PATHS = 100
 """Characters of a call's paths that are told."""
+
+
+def check_when(text: str) -> None:
+    """Refuse a condition that could not hold for any pipeline: as Semaphore does before a pipeline starts.
+
+    Functions are looked up and their numbers of parameters counted, but none is called. Raises ConditionError.
+    """
+    lent = {NAME: change_in(Build(pipeline_file=""))}
+    Condition.parse(text).evaluate(dict.fromkeys(KEYWORDS, ""), lent, dry_run=True)
 
 
 def functions_of(seen: Observation) -> dict[str, Function]:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator
 
 from selfheald.domain import globs
-from selfheald.domain.conditions.language import Condition
+from selfheald.domain.changes import check_when
 from selfheald.domain.durations import parse_duration, parse_rate
 
 _ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,200}")
@@ -158,7 +158,7 @@ RateText = Annotated[str, Kind("rate", "a rate is expected, such as 3 per 24h"),
 Glob = Annotated[str, Kind("glob"), _checked(_glob)]
 Url = Annotated[str, Kind("address"), _checked(_url)]
 Slug = Annotated[str, Kind("owner/name"), _checked(_slug)]
-ConditionText = Annotated[str, Kind("condition"), _checked(Condition.parse)]
+ConditionText = Annotated[str, Kind("condition"), _checked(check_when)]
 Listen = Annotated[str, Kind("host:port"), _checked(split_address)]
 Egress = Annotated[str, Kind("host:port"), _checked(_egress)]
 Title = Annotated[str, Kind("text"), _checked(_title)]
