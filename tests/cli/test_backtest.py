@@ -7,6 +7,8 @@ import pytest
 from tests.system.house import House
 from tests.system.house import house as built
 
+from selfheald.simulator.faults import Fault, FaultKind
+
 pytestmark = pytest.mark.system
 
 
@@ -71,6 +73,35 @@ async def test_a_project_that_semaphore_does_not_have_is_told(house: House) -> N
     assert told.code == 1
     assert "gone: not read: no such project" in told.out
     assert "1 failed, 1 case\n" in told.out
+
+
+async def test_a_project_whose_pipelines_cannot_be_listed_is_told_and_the_others_are_replayed(house: House) -> None:
+    other = house.town.project("other", repository="acme/billing")
+    house.settings["projects"].append({"name": "other", "organization": "acme"})
+    fault = Fault(
+        kind=FaultKind.FALSE_NOT_FOUND,
+        operation="list_pipelines",
+        times=None,
+        when=lambda _path, query: other.id in query,
+    )
+    house.town.world.faults.add(fault)
+
+    told = await house.selfheald("backtest", "--json")
+
+    assert told.code == 1
+    assert [one["project"] for one in told.json["projects"]] == ["billing"]
+    assert list(told.json["problems"]) == ["other"]
+
+
+async def test_what_still_waits_is_told_with_its_meaning(house: House) -> None:
+    house.settings["defaults"]["limits"] = {"cases_per_project": "1 per 24h"}
+    await house.break_main("feature")
+
+    told = await house.selfheald("backtest", "--since", "1d")
+
+    assert "2 failed, 1 case\n" in told.out
+    assert "would still wait" in told.out
+    assert "`limits.cases_per_project` is reached." in told.out
 
 
 async def test_a_semaphore_that_does_not_answer_is_told(house: House) -> None:

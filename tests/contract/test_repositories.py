@@ -257,7 +257,7 @@ async def test_commits_without_a_common_ancestor_have_no_changes(world: World) -
     assert await _changes(world, stranger, commit) == RangeChanges()
 
 
-@pytest.mark.parametrize("unknown", ["nothing", NOBODY, f"{NOBODY}^"])
+@pytest.mark.parametrize("unknown", ["nothing", "no branch", NOBODY, f"{NOBODY}^"])
 async def test_an_end_that_does_not_exist_is_told(world: World, unknown: str) -> None:
     commit = world.add(FILES)
 
