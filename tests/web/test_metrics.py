@@ -225,3 +225,19 @@ def test_a_sweep_of_a_thousand_projects_costs_little(metrics: Metrics) -> None:
         metrics.listener(swept(project=f"p{number}"))
 
     assert time.monotonic() - started < 1
+
+
+def test_what_the_command_line_did_to_a_case_is_counted_once(metrics: Metrics) -> None:
+    """Another process cancelled it, so no event tells of that."""
+    opened = make.case()
+    metrics.listener(CaseMoved(before=None, after=opened))
+    cancelled = advance(opened, CaseState.CANCELLED, now=make.NOW, reason=Reason.CANCELLED)
+
+    assert list(metrics.open_cases) == [opened.id]
+    metrics.load([cancelled])
+    metrics.load([cancelled])
+
+    assert value(metrics, "cases", state="queued") == 0
+    assert value(metrics, "cases", state="cancelled") == 1
+    assert value(metrics, "cases_closed_total", project=opened.project, outcome="cancelled") == 1
+    assert not metrics.open_cases

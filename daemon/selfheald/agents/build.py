@@ -15,7 +15,7 @@ KINDS: Mapping[str, type[Codex | CommandAgent]] = {"codex": Codex, "command": Co
 def make_agent(spec: AgentSpec, sandbox: Sandbox, environ: Mapping[str, str] | None = None) -> Agent:
     """Make the agent of this kind. ``environ`` is the daemon's environment, unless given. Raises ConfigError."""
     if spec.kind not in KINDS:
-        raise ConfigError(f"agent {spec.name}: this version has no kind {spec.kind!r}, only {', '.join(KINDS)}")
+        raise ConfigError(f"agent {spec.name}: this version has no kind '{spec.kind}', only {', '.join(KINDS)}")
     if spec.kind == "command" and not spec.command:
         raise ConfigError(f"agent {spec.name}: the kind command needs a command")
     return KINDS[spec.kind](spec, sandbox, environ)

@@ -61,8 +61,7 @@ async def _run_loops(outside: Outside, engine: Engine, schedule: Schedule, stop:
     await engine.dispatcher.recover()
     async with asyncio.TaskGroup() as group:
         loops = [
-            group.create_task(_for_ever(work, stop), name=name)
-            for name, work in _loops(outside.configuration, engine, schedule)
+            group.create_task(_for_ever(work, stop), name=name) for name, work in _loops(outside, engine, schedule)
         ]
         await stop.wait()
         log.info("stopping")
@@ -71,7 +70,7 @@ async def _run_loops(outside: Outside, engine: Engine, schedule: Schedule, stop:
             loop.cancel()
 
 
-def _loops(configuration: Configuration, engine: Engine, schedule: Schedule) -> Iterator[tuple[str, Loop]]:
+def _loops(outside: Outside, engine: Engine, schedule: Schedule) -> Iterator[tuple[str, Loop]]:
     """Each loop with its bell, which the clock rings."""
 
     def bell(name: str, every: timedelta) -> asyncio.Event:
@@ -81,8 +80,8 @@ def _loops(configuration: Configuration, engine: Engine, schedule: Schedule) -> 
     schedule.ring(engine.casework.bell, "casework", TICK)
     yield "dispatch", engine.dispatcher.run()
     yield "casework", engine.casework.run()
-    yield "recover", _recover(engine.dispatcher, bell("recover", LEASE / 2))
-    for one in configuration.organizations:
+    yield "recover", _recover(outside, engine.dispatcher, bell("recover", LEASE / 2))
+    for one in outside.configuration.organizations:
         name = f"refresh {one.name}"
         yield name, _refresh(engine.targets, one.name, bell(name, RETRY_CONTACT))
         name = f"sweep {one.name}"
@@ -149,11 +148,21 @@ async def _refresh(targets: Targets, organization: OrganizationName, bell: async
         due = asyncio.get_running_loop().time() + REFRESH.total_seconds()
 
 
-async def _recover(dispatcher: Dispatcher, bell: asyncio.Event) -> None:
-    """Give back cases whose lease is over."""
+async def _recover(outside: Outside, dispatcher: Dispatcher, bell: asyncio.Event) -> None:
+    """Give back cases whose lease is over; count those that somebody else has changed."""
     while True:
         await rung(bell)
         try:
             await dispatcher.recover()
+            await _recount(outside)
         except SelfhealdError as error:
             log.warning("recovery_put_off", error=error.message)
+
+
+async def _recount(outside: Outside) -> None:
+    """Let the gauges follow what the command line did to cases."""
+    cases = outside.store.cases
+    still_open = await cases.cases(open_only=True)
+    gone = set(outside.metrics.open_cases) - {case.id for case in still_open}
+    ended = [await cases.case(case_id) for case_id in gone]
+    outside.metrics.load([*still_open, *(case for case in ended if case)])

@@ -12,10 +12,10 @@ from selfheald.domain.pipeline import Pipeline, RefKind
 from selfheald.domain.policy import Limits, Validation
 from selfheald.domain.proposal import PullRequest, PullRequestState
 from selfheald.domain.reasons import Reason
-from selfheald.domain.retry import retry_delay
+from selfheald.domain.retry import DELAYS, retry_delay
 
-FREE_TRIES = 5
-"""After this many attempts in a row that did not count (no agent, no model), a case is given up."""
+FREE_TRIES = len(DELAYS)
+"""After this many attempts in a row that did not count (no agent, no model), a case is given up: after some hours."""
 
 STOP_LABEL = "selfheal:stop"
 """On a pull request it is a lasting no; GitHub does not tell labels apart by their case."""

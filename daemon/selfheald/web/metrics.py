@@ -1,7 +1,7 @@
 """Metrics: events counted, and what is true now. ``docs/metrics.md`` explains each."""
 
 from collections import Counter as Tally
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import assert_never
 
 from prometheus_client import CollectorRegistry
@@ -23,7 +23,7 @@ from selfheald.domain.events import (
     Swept,
     Trouble,
 )
-from selfheald.domain.ids import ProjectName
+from selfheald.domain.ids import CaseId, ProjectName
 from selfheald.domain.policy import Project
 from selfheald.domain.reasons import Reason
 from selfheald.ports import Clock
@@ -34,6 +34,10 @@ _MODELS = 50
 
 _LONGEST_NAME = 80
 """Characters of a model's name."""
+
+
+Place = tuple[CaseState, ProjectName]
+"""Where a case is counted."""
 
 
 class Metrics:
@@ -47,6 +51,7 @@ class Metrics:
         self._swept: dict[ProjectName, float] = {}
         self._open_pull_requests: Tally[ProjectName] = Tally()
         self._models: set[str] = set()
+        self._cases: dict[CaseId, Place] = {}
         self.registry.register(_Staleness(clock, self._swept))
 
     def configured(self, projects: Iterable[Project]) -> None:
@@ -61,9 +66,14 @@ class Metrics:
             self._metrics.open_pull_requests.labels(name).set(self._open_pull_requests[name])
 
     def load(self, cases: Iterable[Case]) -> None:
-        """Take over the cases that the store knows at the start."""
+        """Take over cases as the store has them: at the start, and when somebody else may have changed them."""
         for case in cases:
-            self._count(case, 1)
+            self._see(case, self._cases.get(case.id))
+
+    @property
+    def open_cases(self) -> Collection[CaseId]:
+        """The cases that are open as far as is known here."""
+        return [case for case, (state, _) in self._cases.items() if not state.is_end]
 
     def listener(self, event: Event) -> None:
         """Count an event. Neither blocks nor raises."""
@@ -107,22 +117,28 @@ class Metrics:
             self._metrics.detection_seconds.observe(event.detection_seconds)
 
     def _on_case(self, event: CaseMoved) -> None:
-        before, after = event.before, event.after
-        if before is not None and before.state is after.state:
+        self._see(event.after, self._cases.get(event.after.id, _place(event.before) if event.before else None))
+
+    def _see(self, case: Case, before: Place | None) -> None:
+        """Count a case where it is now, and no longer where it was."""
+        after = _place(case)
+        if before == after:
             return
-        if before is not None:
+        if case.id in self._cases and before is not None:
             self._count(before, -1)
         self._count(after, 1)
-        if after.state.is_end:
-            self._metrics.cases_closed.labels(after.project, after.state).inc()
-            ended = after.closed_at or after.updated_at
-            self._metrics.case_seconds.labels(after.state).observe((ended - after.opened_at).total_seconds())
+        self._cases[case.id] = after
+        if before is not None and case.state.is_end:
+            self._metrics.cases_closed.labels(case.project, case.state).inc()
+            ended = case.closed_at or case.updated_at
+            self._metrics.case_seconds.labels(case.state).observe((ended - case.opened_at).total_seconds())
 
-    def _count(self, case: Case, change: int) -> None:
-        self._metrics.cases.labels(case.state).inc(change)
-        if case.state is CaseState.PROPOSED:
-            self._open_pull_requests[case.project] += change
-            self._metrics.open_pull_requests.labels(case.project).set(self._open_pull_requests[case.project])
+    def _count(self, place: Place, change: int) -> None:
+        state, project = place
+        self._metrics.cases.labels(state).inc(change)
+        if state is CaseState.PROPOSED:
+            self._open_pull_requests[project] += change
+        self._metrics.open_pull_requests.labels(project).set(self._open_pull_requests[project])
 
     def _on_attempt(self, event: AttemptEnded) -> None:
         attempt = event.attempt
@@ -144,6 +160,10 @@ class Metrics:
             return "other"
         self._models.add(name)
         return name
+
+
+def _place(case: Case) -> Place:
+    return case.state, case.project
 
 
 def _words(decision: Decision) -> tuple[str, Reason]:
