@@ -1,7 +1,9 @@
 """Loops, a human's no, and branches that move on: the real daemon in the simulated town."""
 
+from collections import Counter
+
 import pytest
-from tests.system.house import BROKEN, SLUG, House, until
+from tests.system.house import BROKEN, PROJECT, SLUG, House, agent, page, until
 
 from selfheald.domain.case import CaseState
 from selfheald.domain.ids import PipelineId
@@ -71,6 +73,44 @@ async def test_a_fix_that_is_reverted_again_and_again_is_proposed_within_the_lim
 
     assert explained.json["reason"] == "cases_per_branch"
     assert len(house.pull_requests) == 2
+
+
+async def test_a_heal_branch_that_fails_for_ever_uses_up_its_attempts(house: House) -> None:
+    house.settings["agents"] = {"fixer": agent("echo wrong again $SELFHEAL_ATTEMPT > answer.txt")}
+    async with house.daemon() as running:
+        await house.break_main()
+        case = await house.case(CaseState.EXHAUSTED)
+        ours = [one for one in house.project.pipelines if one.workflow.ref == case.branch]
+        reasons = {await house.skipped(pipeline.id) for pipeline in ours}
+        _, metrics = await page(running, "/metrics")
+
+    attempts, _ = await house.history(case)
+    assert len(attempts) == len(ours) == 3
+    assert (case.reason, reasons) == (Reason.ATTEMPTS_USED_UP, {Reason.OWN_BRANCH})
+    assert f'decisions_total{{decision="skip",project="{PROJECT}",reason="own_branch"}} 3.0' in metrics
+    assert not house.pull_requests
+
+
+async def test_many_branches_that_fail_at_once_are_healed_within_the_limits(house: House) -> None:
+    house.settings["workers"] = 1
+    house.settings["defaults"]["limits"]["cases_per_project"] = "3 per 24h"
+    commits = [await house.break_main(f"feature/{number}") for number in range(8)]
+    async with house.daemon():
+        for number in (1, 2, 3):
+            await house.case(CaseState.PROPOSED, number)
+        verdicts = [await decided(house, (await house.town.finished(commit))[0].id) for commit in commits]
+
+    assert Counter(verdict.decision for verdict in verdicts) == {"heal": 3, "defer": 5}
+    assert {verdict.reason for verdict in verdicts} == {Reason.ALLOWED, Reason.CASES_PER_PROJECT}
+    assert len(house.pull_requests) == len(await house.branches()) == 3
+
+
+async def decided(house: House, pipeline_id: str) -> Verdict:
+    """What was decided about a pipeline."""
+    async with await open_store(house.state / FILE_NAME, read_only=True) as store:
+        verdict = await store.journal.verdict(PipelineId(pipeline_id))
+    assert verdict
+    return verdict
 
 
 async def put_off(house: House, pipeline_id: str) -> Reason | None:
