@@ -13,8 +13,8 @@ from selfheald.domain.case import (
     CaseState,
     IllegalTransitionError,
     NewCase,
-    branch_of,
     failure_key,
+    opened,
 )
 from selfheald.domain.decide import decide_again
 from selfheald.domain.decision import Decision, Defer, Heal, Skip
@@ -122,23 +122,7 @@ class FakeCaseBook:
         """Open a case, unless the failure has an open one."""
         if self.open_case_of(failure_key(wanted.repository, wanted.commit)) is not None:
             return None
-        case = Case(
-            id=CaseId(len(self.all) + 1),
-            version=1,
-            project=wanted.project,
-            repository=wanted.repository,
-            pipeline=wanted.pipeline,
-            commit=wanted.commit,
-            source_branch=wanted.source_branch,
-            branch=branch_of(wanted.commit),
-            state=wanted.state,
-            reason=None,
-            opened_at=wanted.opened_at,
-            updated_at=wanted.opened_at,
-            due_at=wanted.opened_at,
-            base=wanted.commit,
-            failed_pipeline=wanted.pipeline.id,
-        )
+        case = opened(wanted, CaseId(len(self.all) + 1))
         self.all[case.id] = case
         self._happened(case, before="", actor=wanted.opened_by, note="")
         return case

@@ -184,6 +184,27 @@ class Case:
         return failure_key(self.repository, self.commit)
 
 
+def opened(wanted: NewCase, case_id: CaseId) -> Case:
+    """A case's first version."""
+    return Case(
+        id=case_id,
+        version=1,
+        project=wanted.project,
+        repository=wanted.repository,
+        pipeline=wanted.pipeline,
+        commit=wanted.commit,
+        source_branch=wanted.source_branch,
+        branch=branch_of(wanted.commit),
+        state=wanted.state,
+        reason=None,
+        opened_at=wanted.opened_at,
+        updated_at=wanted.opened_at,
+        due_at=wanted.opened_at,
+        base=wanted.commit,
+        failed_pipeline=wanted.pipeline.id,
+    )
+
+
 class CaseChanges(TypedDict, total=False):
     """What a change may set besides the state."""
 

@@ -3,7 +3,7 @@
 import sqlite3
 from dataclasses import replace
 
-from selfheald.domain.case import Case, NewCase, branch_of
+from selfheald.domain.case import Case, NewCase, opened
 from selfheald.domain.ids import CaseId
 from selfheald.ports import CaseEvent
 from selfheald.store.rows import case_row, event_row
@@ -42,44 +42,24 @@ def open_case(connection: sqlite3.Connection, wanted: NewCase) -> Case:
     The caller has asked :func:`open_case_of` in the same (immediate) transaction; the unique index ``cases_open`` makes
     forgetting that a loud error. Trying the insert first would use up a case's number each time.
     """
-    case = _first_version(wanted)
-    [added] = connection.execute(_INSERT_CASE, case_row(case)).fetchall()
-    opened = replace(case, id=CaseId(added["id"]))
+    without_number = opened(wanted, CaseId(0))
+    [added] = connection.execute(_INSERT_CASE, case_row(without_number)).fetchall()
+    case = replace(without_number, id=CaseId(added["id"]))
     add_event(
         connection,
         CaseEvent(
-            case_id=opened.id,
+            case_id=case.id,
             at=wanted.opened_at,
             before="",
-            after=opened.state,
+            after=case.state,
             reason=None,
             actor=wanted.opened_by,
             note="",
         ),
     )
-    return opened
+    return case
 
 
 def add_event(connection: sqlite3.Connection, event: CaseEvent) -> None:
     """Add a line to a case's history."""
     connection.execute(_INSERT_EVENT, event_row(event))
-
-
-def _first_version(wanted: NewCase) -> Case:
-    return Case(
-        id=CaseId(0),  # given by SQLite
-        version=1,
-        project=wanted.project,
-        repository=wanted.repository,
-        pipeline=wanted.pipeline,
-        commit=wanted.commit,
-        source_branch=wanted.source_branch,
-        branch=branch_of(wanted.commit),
-        state=wanted.state,
-        reason=None,
-        opened_at=wanted.opened_at,
-        updated_at=wanted.opened_at,
-        due_at=wanted.opened_at,
-        base=wanted.commit,
-        failed_pipeline=wanted.pipeline.id,
-    )
