@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selfheald.agents.codex_events import MESSAGE_LIMIT, Story, event_of, line_about, outcome_of, told
+from selfheald.agents.codex_events import MESSAGE_LIMIT, WAITS_LIMIT, Story, event_of, line_about, outcome_of, told
 from selfheald.domain.attempt import AttemptOutcome, Usage
 from selfheald.ports import Exit
 
@@ -107,7 +107,7 @@ def test_a_result_before_the_time_limit_counts() -> None:
 
 
 def test_waiting_for_the_network_again_and_again_is_hopeless() -> None:
-    known = story(*[NO_NETWORK] * 5)
+    known = story(*[NO_NETWORK] * WAITS_LIMIT)
 
     assert known.hopeless
     assert outcome_of(known, ended(None))[0] is AttemptOutcome.MODEL_DOWN
@@ -116,7 +116,9 @@ def test_waiting_for_the_network_again_and_again_is_hopeless() -> None:
 def test_any_progress_gives_new_hope() -> None:
     step = {"type": "item.started", "item": {"type": "command_execution", "command": "ls"}}
 
-    assert not story(*[NO_NETWORK] * 4, step, *[NO_NETWORK] * 4, message("x"), *[NO_NETWORK] * 4).hopeless
+    nearly = [NO_NETWORK] * (WAITS_LIMIT - 1)
+
+    assert not story(*nearly, step, *nearly, message("x"), *nearly).hopeless
 
 
 def test_a_second_turn_adds_to_the_usage_and_undoes_a_failure() -> None:

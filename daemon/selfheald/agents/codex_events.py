@@ -19,8 +19,9 @@ NOTE_LIMIT = 1000
 PROGRESS_LIMIT = 200
 """Characters of a progress line."""
 
-WAITS_LIMIT = 5
-"""Times that Codex may say that it waits for the network. It never gives up by itself."""
+WAITS_LIMIT = 3
+"""Times that Codex may say that it waits for the network, without progress in between: some 15 seconds. It never gives
+up by itself; the daemon tries again later, and that does not count as an attempt."""
 
 WAITING = "waiting for network"
 
