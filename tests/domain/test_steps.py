@@ -1,6 +1,6 @@
 """What a case does next."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -17,7 +17,7 @@ from selfheald.domain.errors import (
     UnauthorizedError,
 )
 from selfheald.domain.ids import PipelineId
-from selfheald.domain.pipeline import Pipeline
+from selfheald.domain.pipeline import Pipeline, Result
 from selfheald.domain.proposal import PullRequestState
 from selfheald.domain.reasons import Reason
 from selfheald.domain.retry import DELAYS
@@ -185,6 +185,37 @@ def test_ci_that_never_ends_is_given_up() -> None:
     after = look(validating(pushed_at=make.ago(hours=2)), make.running_pipeline(**OURS))
 
     assert (after.state, after.reason) == (CaseState.WITHDRAWN, Reason.CI_TIMEOUT)
+
+
+@pytest.mark.parametrize("result", [Result.STOPPED, Result.CANCELED])
+@pytest.mark.parametrize(
+    ("done_at", "state", "reason"),
+    [
+        (make.ago(minutes=9), CaseState.VALIDATING, None),
+        (make.ago(minutes=10), CaseState.WITHDRAWN, Reason.CI_STOPPED),
+        (None, CaseState.WITHDRAWN, Reason.CI_STOPPED),
+    ],
+)
+def test_ci_that_was_stopped_is_waited_for_as_long_as_for_a_first_run(
+    result: Result, done_at: datetime | None, state: CaseState, reason: Reason | None
+) -> None:
+    pushed, begun = make.ago(minutes=25), make.ago(minutes=20)
+    stopped = make.pipeline(**OURS, result=result, created_at=begun, done_at=done_at)
+
+    after = look(validating(pushed_at=pushed), stopped)
+
+    assert (after.state, after.reason) == (state, reason)
+
+
+def test_a_rerun_of_a_stopped_run_is_waited_for() -> None:
+    stopped = make.pipeline(
+        **OURS, result=Result.STOPPED, created_at=make.ago(minutes=40), done_at=make.ago(minutes=30)
+    )
+    rerun = make.running_pipeline(**OURS, created_at=make.ago(minutes=15))
+
+    after = look(validating(pushed_at=make.ago(minutes=45)), stopped, rerun)
+
+    assert (after.state, after.due_at) == (CaseState.VALIDATING, NOW + LOOK_AGAIN)
 
 
 def test_ci_that_ended_late_is_believed_before_it_is_timed_out() -> None:

@@ -115,3 +115,8 @@ class Pipeline:
     def passed(self) -> bool:
         """Whether it ended and passed."""
         return self.state is State.DONE and self.result is Result.PASSED
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it was ended before it could tell: by a human, a newer push or a time limit."""
+        return self.state is State.DONE and self.result in (Result.STOPPED, Result.CANCELED)

@@ -71,6 +71,7 @@ class Reason(StrEnum):
     PUSH_REFUSED = "push_refused", "The repository refused the push (a protected branch or a hook)."
     CI_NOT_STARTED = "ci_not_started", "No pipeline appeared for our push within `validation.start_timeout`."
     CI_TIMEOUT = "ci_timeout", "CI did not end on our branch within `validation.timeout`."
+    CI_STOPPED = "ci_stopped", "CI on our branch was stopped or cancelled."
     PULL_REQUEST_REFUSED = "pull_request_refused", "GitHub refused the pull request."
     BRANCH_GREEN = "branch_green", "The branch is green again."
     BRANCH_GONE = "branch_gone", "The branch that failed is gone."

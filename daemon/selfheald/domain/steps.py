@@ -87,7 +87,10 @@ def after_look_at_ci(
     now: datetime,
     look_again: timedelta,
 ) -> Case:
-    """A validating case after asking which pipelines our branch has. ``so_far.on_base`` is for our pushed commit."""
+    """A validating case after asking which pipelines our branch has. ``so_far.on_base`` is for our pushed commit.
+
+    A run that was stopped tells nothing; somebody may start it again, within the time that a first run has for that.
+    """
     since = case.pushed_at or case.updated_at
     newest = newest_on_commit(case, pipelines)
     if newest is None and now >= since + validation.start_timeout:
@@ -98,6 +101,8 @@ def after_look_at_ci(
         if case.pushed and so_far.leave_one(limits):
             return advance(case, CaseState.QUEUED, now=now, base=case.pushed, failed_pipeline=newest.id)
         return advance(case, CaseState.EXHAUSTED, now=now, reason=Reason.ATTEMPTS_USED_UP)
+    if newest and newest.stopped and now >= (newest.done_at or newest.created_at) + validation.start_timeout:
+        return advance(case, CaseState.WITHDRAWN, now=now, reason=Reason.CI_STOPPED)
     if now >= since + validation.timeout:
         return advance(case, CaseState.WITHDRAWN, now=now, reason=Reason.CI_TIMEOUT)
     return stay(case, now=now, tries=0, due_at=now + look_again)
