@@ -1,5 +1,6 @@
 """From a commit to a merged pull request, on fakes."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -224,3 +225,24 @@ async def test_a_merged_pull_request_that_was_ours_ends_a_publishing_case(rig: R
 
     assert (await rig.case()).state is CaseState.HEALED
     assert rig.code_host.pull_requests[make.REPOSITORY, made.number].state is PullRequestState.MERGED
+
+
+async def test_a_slow_step_holds_up_no_other_case(rig: Rig) -> None:
+    slow = await rig.to_validating()
+    other = rig.repositories.add(make.REPOSITORY, {"cents.py": "other\n"})
+    rig.failing(id="ppl-2", commit=other, ref=make.branch("feature"))
+    rig.code_host.set_branch(make.REPOSITORY, "feature", other)
+    await rig.sweep()
+    await rig.heal()
+    rig.ci.held[slow.branch] = asyncio.Event()
+    rig.clock.move(minutes=2)
+    running = asyncio.create_task(rig.casework.run())
+    rig.casework.bell.set()
+    for _ in range(200):  # everybody has their turns
+        await asyncio.sleep(0)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+    assert (await rig.case(2)).state is CaseState.VALIDATING
+    assert "on_branch" in rig.ci.calls
+    assert (await rig.case(1)).due_at < rig.clock.now(), "it is still being asked about"

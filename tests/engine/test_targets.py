@@ -7,7 +7,7 @@ from tests import builders as make
 from tests.fakes.ci import FakeCI
 
 from selfheald.domain.errors import TransientError
-from selfheald.domain.ids import ProjectName, Slug
+from selfheald.domain.ids import OrganizationName, ProjectName, Slug
 from selfheald.domain.policy import Mode
 from selfheald.engine.targets import Targets
 
@@ -92,3 +92,30 @@ async def test_new_settings_are_taken_over_at_once(ci: FakeCI) -> None:
 
     targets.replace([make.project(mode=Mode.OFF)])
     assert targets.get(make.PROJECT) is None
+    assert targets.of(ORGANIZATION) == []
+    assert targets.by_id("project-1"), "to be explained"
+
+
+async def test_a_project_that_is_new_or_has_moved_is_awaited(ci: FakeCI) -> None:
+    other = OrganizationName("other")
+    targets = Targets([make.project()], {ORGANIZATION: ci, other: FakeCI()})
+    await targets.refresh(ORGANIZATION)
+    await targets.refresh(other)
+    assert not targets.wanting(ORGANIZATION)
+
+    targets.replace([make.project(organization=other), make.project(name=ProjectName("new"))])
+
+    assert targets.get(make.PROJECT) is None, "its ids are those of the former organization"
+    assert targets.wanting(other)
+    assert targets.wanting(ORGANIZATION)
+    await targets.refresh(ORGANIZATION)
+    assert not targets.wanting(ORGANIZATION), "it was asked for, and is a problem now"
+
+
+async def test_a_project_that_is_off_and_does_not_exist_is_no_problem(ci: FakeCI) -> None:
+    targets = Targets([make.project(name=ProjectName("ghost"), mode=Mode.OFF)], {ORGANIZATION: ci})
+
+    await targets.refresh(ORGANIZATION)
+
+    assert not targets.problems
+    assert not targets.wanting(ORGANIZATION)

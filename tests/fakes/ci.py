@@ -1,5 +1,6 @@
 """A Semaphore organization in memory."""
 
+import asyncio
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -33,6 +34,8 @@ class FakeCI:
     pipelines: dict[PipelineId, Pipeline] = field(default_factory=dict)
     jobs: dict[PipelineId, tuple[FailedJob, ...]] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
+    held: dict[str, asyncio.Event] = field(default_factory=dict)
+    """Branches whose pipelines are told only once the event is set."""
     _errors: deque[SelfhealdError | Exception] = field(default_factory=deque)
 
     def put(self, *pipelines: Pipeline) -> None:
@@ -57,6 +60,8 @@ class FakeCI:
 
     async def on_branch(self, project_id: str, branch: str) -> Sequence[Pipeline]:
         self._called("on_branch")
+        if branch in self.held:
+            await self.held[branch].wait()
         return [
             pipeline
             for pipeline in self._newest_first()

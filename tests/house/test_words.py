@@ -32,6 +32,7 @@ POLLING = frozenset({"eventually"})
 
 BROAD = {
     "daemon/selfheald/engine/casework.py": 1,
+    "daemon/selfheald/engine/dispatch.py": 1,
     "daemon/selfheald/engine/heal.py": 1,
     "daemon/selfheald/engine/sweep.py": 1,
     "daemon/selfheald/semaphore/mcp.py": 1,

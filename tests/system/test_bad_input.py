@@ -6,7 +6,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from tests.system.house import BROKEN, FIX, SLUG, House, agent, page, stop, until
+from tests.system.house import BROKEN, FILES, FIX, SLUG, House, agent, page, stop, until
 
 from selfheald.domain.attempt import AttemptOutcome
 from selfheald.domain.case import CaseState
@@ -284,6 +284,33 @@ async def test_a_bad_file_is_refused_by_a_reload_and_a_good_one_taken_over(house
         await house.case(CaseState.PROPOSED)
 
     assert str(house.configuration) in refused["error"]
+
+
+async def test_a_reload_that_needs_a_new_agent_is_refused_and_the_daemon_goes_on(house: House) -> None:
+    """Agents and organizations are made at the start only."""
+    async with house.daemon() as running:
+        house.settings["agents"]["new"] = agent(FIX)
+        house.settings["projects"][0]["agent"] = "new"
+        house.write()
+        running.process.send_signal(signal.SIGHUP)
+        refused = await until(lambda: running.said("reload_refused"))
+        await house.break_main()
+        await house.case(CaseState.PROPOSED)
+
+    assert "need a restart: billing" in refused["error"]
+
+
+async def test_a_project_that_a_reload_adds_is_looked_at_soon(house: House) -> None:
+    house.town.project("late", repository="acme/late")
+    await house.town.create_repository("acme/late", FILES)
+    async with house.daemon() as running:
+        await until(lambda: running.said("pipeline_decided") or house.town.hooks.count("list_pipelines"))
+        house.settings["projects"].append({"name": "late", "organization": "acme"})
+        house.write()
+        running.process.send_signal(signal.SIGHUP)
+        await until(lambda: running.said("reloaded"))
+        await house.town.push_files("acme/late", "main", BROKEN, "Break it")
+        assert (await house.case(CaseState.PROPOSED)).project == "late"
 
 
 async def test_a_stop_lets_an_attempt_finish_within_the_drain_timeout(house: House) -> None:

@@ -14,6 +14,7 @@ from selfheald.app.outside import Outside, open_outside, refuse_without_sandbox
 from selfheald.app.wiring import Engine, wire
 from selfheald.domain.errors import ConfigError, SelfhealdError
 from selfheald.domain.ids import OrganizationName
+from selfheald.domain.policy import Project
 from selfheald.engine.dispatch import LEASE, Dispatcher
 from selfheald.engine.instance import only_instance
 from selfheald.engine.schedule import Schedule, rung
@@ -122,12 +123,20 @@ def _reload(read: Callable[[], Configuration], outside: Outside, engine: Engine)
     except ConfigError as error:
         log.error("reload_refused", error=error.message)
         return
+    if strangers := [one.name for one in new.projects if not _is_served(one, outside)]:
+        log.error("reload_refused", error=f"new agents and organizations need a restart: {', '.join(strangers)}")
+        return
     engine.targets.replace(new.projects)
     outside.metrics.configured(new.projects)
     old = outside.configuration
     changed = [one.name for one in fields(old) if getattr(old, one.name) != getattr(new, one.name)]
     waits = [name for name in changed if name != "projects"]
     log.info("reloaded", projects=len(new.projects), needs_restart=waits)
+
+
+def _is_served(project: Project, outside: Outside) -> bool:
+    """Whether this process has the project's agent and organization: they are made at the start only."""
+    return project.agent in outside.agents and project.organization in outside.cis
 
 
 async def _for_ever(work: Coroutine[object, object, None], stop: asyncio.Event) -> None:
@@ -138,11 +147,11 @@ async def _for_ever(work: Coroutine[object, object, None], stop: asyncio.Event) 
 
 
 async def _refresh(targets: Targets, organization: OrganizationName, bell: asyncio.Event) -> None:
-    """Ask for the organization's projects: often until it answers, rarely from then on."""
+    """Ask for the organization's projects: soon while one is awaited, rarely from then on."""
     due = 0.0
     while True:
         await rung(bell)
-        if asyncio.get_running_loop().time() < due and organization not in targets.not_contacted:
+        if asyncio.get_running_loop().time() < due and not targets.wanting(organization):
             continue
         await targets.refresh(organization)
         due = asyncio.get_running_loop().time() + REFRESH.total_seconds()

@@ -1,6 +1,7 @@
 """``selfheald run``."""
 
 import asyncio
+import signal
 
 import click
 
@@ -17,6 +18,7 @@ def run(config: str | None) -> None:
     """
     from selfheald.app.daemon import serve  # noqa: PLC0415 - the daemon's modules take a while to load
 
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the daemon listens for it: by default it would end us
     configuration = read_configuration(config)
     set_up_logs(configuration)
     asyncio.run(serve(configuration, lambda: read_configuration(config)))

@@ -11,7 +11,7 @@ from structlog.contextvars import bound_contextvars
 from selfheald.domain.case import Case, CaseState, advance
 from selfheald.domain.errors import NotFoundError, SelfhealdError
 from selfheald.domain.events import CaseMoved, Event, Trouble
-from selfheald.domain.ids import OrganizationName
+from selfheald.domain.ids import CaseId, OrganizationName
 from selfheald.domain.pipeline import Pipeline
 from selfheald.domain.policy import Target
 from selfheald.domain.proposal import PullRequest, PullRequestState
@@ -62,6 +62,7 @@ class Casework:
         self._clock = clock
         self._listener = listener
         self._look_again = look_again
+        self._under_way: set[CaseId] = set()
         self.bell = asyncio.Event()
         """Rung by the clock, and when a case moved."""
 
@@ -71,10 +72,14 @@ class Casework:
             self.bell.set()
 
     async def run(self) -> None:
-        """Work on due cases for ever."""
-        while True:
-            await rung(self.bell)
-            await self.work_off()
+        """Work on due cases for ever, each in a task of its own: a slow one holds up nobody."""
+        async with asyncio.TaskGroup() as group:
+            while True:
+                await rung(self.bell)
+                for case, target in await self._due():
+                    if len(self._under_way) < STEPS_AT_ONCE and case.id not in self._under_way:
+                        self._under_way.add(case.id)
+                        group.create_task(self._take_on(case, target), name=f"step of case {case.id}")
 
     async def work_off(self) -> int:
         """Do all steps that are due, until none is; gives back how many were done."""
@@ -119,9 +124,18 @@ class Casework:
             return []
         return [
             (case, target)
-            for case in cases
+            for case in sorted(cases, key=lambda case: case.due_at)
             if case.state in WAITING and case.due_at <= now and (target := self._targets.get(case.project))
         ]
+
+    async def _take_on(self, case: Case, target: Target) -> None:
+        full = len(self._under_way) >= STEPS_AT_ONCE
+        try:
+            changed = await self._guarded(case, target, asyncio.Semaphore(1))
+        finally:
+            self._under_way.discard(case.id)
+        if changed or full:  # not else: what could not be saved is due again with the next tick, not at once
+            self.bell.set()
 
     async def _guarded(self, case: Case, target: Target, at_once: asyncio.Semaphore) -> bool:
         """A step; whether the case changed."""

@@ -16,7 +16,7 @@ from selfheald.domain.events import CaseMoved, Decided
 from selfheald.domain.lookup import ranges_to_read
 from selfheald.domain.observation import Observation, origin_of
 from selfheald.domain.pipeline import Pipeline, RefKind
-from selfheald.domain.policy import Target
+from selfheald.domain.policy import Mode, Target
 from selfheald.domain.proposal import PullRequest
 from selfheald.domain.reasons import Reason
 from selfheald.engine.changes import read_changes
@@ -84,6 +84,8 @@ class Decider:
 
         Gives the case, or why there is none.
         """
+        if target.project.mode is Mode.OFF:  # its cases rest, so nobody would work on it
+            return None, f"{Reason.MODE_OFF}: {Reason.MODE_OFF.meaning}"
         seen = await self._look(target, pipeline)
         if check := protection(seen):
             return None, f"{check.reason}: {check.reason.meaning} ({check.saw})"

@@ -181,6 +181,10 @@ class Dispatcher:
                 await self._attempt(case, target)
             except SelfhealdError as error:
                 self._trouble("heal", error)
+            except Exception:
+                # A bug of ours met by one case must not end the attempts on all others; its lease runs out.
+                self._listener(Trouble(component="heal"))
+                log.exception("work_crashed")
 
     async def _attempt(self, case: Case, target: Target) -> None:
         work = asyncio.create_task(self._healer.attempt(case, target), name=f"attempt {case.id}")

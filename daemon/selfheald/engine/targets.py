@@ -16,15 +16,16 @@ class Targets:
     """The configured projects that Semaphore knows; asked for again from time to time."""
 
     def __init__(self, projects: Sequence[Project], cis: Mapping[OrganizationName, CI]) -> None:
-        self._projects = {project.name: project for project in projects if project.mode is not Mode.OFF}
+        self._projects = {project.name: project for project in projects}
         self._cis = cis
         self._targets: dict[ProjectName, Target] = {}
         self._problems: dict[ProjectName, str] = {}
         self._contacted: set[OrganizationName] = set()
 
     def replace(self, projects: Sequence[Project]) -> None:
-        """Take over new settings; projects that went are no longer looked at."""
-        self._projects = {project.name: project for project in projects if project.mode is not Mode.OFF}
+        """Take over new settings; projects that went, or moved to another organization, are not known any more."""
+        before, self._projects = self._projects, {project.name: project for project in projects}
+        self._problems = {name: problem for name, problem in self._problems.items() if name in self._projects}
         self._targets = {
             name: Target(
                 project=self._projects[name],
@@ -33,19 +34,21 @@ class Targets:
                 repository=self._projects[name].repository or known.repository,
             )
             for name, known in self._targets.items()
-            if name in self._projects
+            if name in self._projects and self._projects[name].organization == before[name].organization
         }
 
     def of(self, organization: OrganizationName) -> Sequence[Target]:
-        """The organization's projects that can be looked at."""
-        return [target for target in self._targets.values() if target.project.organization == organization]
+        """The organization's projects that are to be looked at: not those whose mode is off."""
+        ours = (target for target in self._targets.values() if target.project.organization == organization)
+        return [target for target in ours if target.project.mode is not Mode.OFF]
 
     def get(self, name: ProjectName) -> Target | None:
-        """One project by name."""
-        return self._targets.get(name)
+        """One project by name, unless its mode is off: its cases rest meanwhile."""
+        target = self._targets.get(name)
+        return target if target and target.project.mode is not Mode.OFF else None
 
     def by_id(self, project_id: str) -> Target | None:
-        """One project by Semaphore's id."""
+        """One project by Semaphore's id, whatever its mode."""
         return next((target for target in self._targets.values() if target.project_id == project_id), None)
 
     @property
@@ -57,6 +60,16 @@ class Targets:
     def not_contacted(self) -> Sequence[OrganizationName]:
         """Organizations that have not answered yet."""
         return [name for name in self._cis if name not in self._contacted]
+
+    def wanting(self, organization: OrganizationName) -> bool:
+        """Whether the organization has to be asked soon: it has not answered yet, or a project is new."""
+        ours = (
+            project.name
+            for project in self._projects.values()
+            if project.organization == organization and project.mode is not Mode.OFF
+        )
+        new = any(name not in self._targets and name not in self._problems for name in ours)
+        return new or organization not in self._contacted
 
     async def refresh(self, organization: OrganizationName) -> None:
         """Ask Semaphore for the organization's projects.
@@ -83,7 +96,7 @@ class Targets:
                 organization_id=found.organization_id,
                 repository=repository,
             )
-        elif project.name not in self._targets:
+        elif project.name not in self._targets and project.mode is not Mode.OFF:
             problem = (
                 "Semaphore does not say which repository it has: set `repository: owner/name`"
                 if found
