@@ -10,7 +10,9 @@ from selfheald.domain.case import CaseState
 from selfheald.domain.decision import Heal
 from selfheald.domain.errors import NotFoundError, RefusedError, TransientError, UnauthorizedError
 from selfheald.domain.events import Decided, PipelineSeen, Swept, Trouble
+from selfheald.domain.ids import PipelineId
 from selfheald.domain.policy import Mode
+from selfheald.domain.reasons import Reason
 
 
 @pytest.fixture
@@ -64,6 +66,60 @@ async def test_a_pipeline_whose_commit_came_late_is_read_again(rig: Rig) -> None
     await rig.sweep()
 
     assert (await rig.case()).commit == rig.failed_commit
+
+
+async def test_a_pipeline_that_semaphore_does_not_describe_keeps_no_other_waiting(rig: Rig) -> None:
+    rig.failing(id=PipelineId("gone"), commit="", ref=make.branch("gone"), created_at=make.ago(minutes=5))
+    rig.failing()
+    await rig.targets.refresh(rig.project.organization)
+    await rig.sweeper.once()
+    rig.failing(id=PipelineId("ppl-2"), commit=make.sha(9), ref=make.branch("other"), done_at=make.later(minutes=3))
+    del rig.ci.pipelines[PipelineId("gone")]
+
+    rig.clock.move(minutes=4)
+    await rig.sweeper.once()
+
+    assert [case.pipeline.id for case in await rig.store.cases.cases()] == ["ppl-2", "ppl-1"]
+    assert [event.outcome for event in rig.heard(Swept)] == ["ok", "ok"]
+    assert len(rig.heard(Trouble)) == 1
+
+
+async def test_a_pipeline_that_semaphore_never_describes_is_skipped_after_a_day(rig: Rig) -> None:
+    rig.failing(commit="")
+    await rig.sweep()
+    rig.ci.pipelines.clear()
+
+    rig.clock.move(hours=23)
+    await rig.sweep()
+    late = await rig.store.journal.verdict(make.pipeline().id)
+    rig.clock.move(hours=1)
+    await rig.sweep()
+    ended = await rig.store.journal.verdict(make.pipeline().id)
+    asked = rig.ci.calls.count("pipeline")
+    rig.clock.move(hours=1)
+    await rig.sweep()
+
+    assert late
+    assert (late.decision, late.reason) == ("defer", Reason.DETAILS_PENDING)
+    assert ended
+    assert (ended.decision, ended.reason) == ("skip", Reason.DETAILS_PENDING)
+    assert rig.ci.calls.count("pipeline") == asked, "it is not asked about any more"
+
+
+async def test_a_decision_that_cannot_be_made_is_made_again_and_keeps_no_other_waiting(rig: Rig) -> None:
+    """The newest is decided first: its own trouble is not that of those behind it."""
+    rig.store.journal.errors.append(TransientError("the store is busy"))
+    rig.failing(id=PipelineId("older"), commit=make.sha(8), ref=make.branch("other"), created_at=make.ago(minutes=20))
+    rig.failing(id=PipelineId("newer"))
+
+    await rig.sweep()
+    first = [case.pipeline.id for case in await rig.store.cases.cases()]
+    rig.clock.move(minutes=3)
+    await rig.sweep()
+
+    assert first == ["older"]
+    assert len(await rig.store.cases.cases()) == 2
+    assert len(rig.heard(Trouble)) == 1
 
 
 async def test_mode_approve_opens_a_case_that_waits(tmp_path: Path) -> None:

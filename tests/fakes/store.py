@@ -166,6 +166,8 @@ class FakeJournal:
         self.cases = cases
         self.cursors: dict[ProjectName, datetime] = {}
         self.verdicts: dict[PipelineId, Verdict] = {}
+        self.errors: list[Exception] = []
+        """Raised, each once and in order, when the history is asked for."""
 
     async def cursor(self, project: ProjectName) -> datetime | None:
         return self.cursors.get(project)
@@ -225,6 +227,8 @@ class FakeJournal:
         limits: Limits,
         now: datetime,
     ) -> History:
+        if self.errors:
+            raise self.errors.pop(0)
         seen = self._look_back(
             project,
             pipeline,

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from selfheald.domain.checks import ASK_AGAIN
 from selfheald.domain.decision import Defer
 from selfheald.domain.errors import NotFoundError, SelfhealdError, TransientError, UnauthorizedError
 from selfheald.domain.events import PipelineSeen, Swept, Trouble
@@ -162,20 +163,39 @@ class Sweeper:
         return len(fresh)
 
     async def _decide(self, target: Target, fresh: set[str]) -> datetime | None:
-        """Decide upon all that waits for a decision; gives back when the next one is due."""
+        """Decide upon all that waits for a decision; gives back when the next one is due.
+
+        What cannot be decided is asked about again later, and keeps nothing else waiting.
+        """
         again: list[datetime] = []
         for waiting in await self._journal.undecided(target.project.name, self._clock.now()):
             pipeline = await self._as_it_is_now(target, waiting)
-            decision = await self._decider.consider(target, pipeline, first=waiting.id in fresh)
+            try:
+                decision = await self._decider.consider(target, pipeline, first=waiting.id in fresh)
+            except SelfhealdError as error:
+                self._in_trouble("pipeline_not_decided", pipeline, error)
+                again.append(self._clock.now() + ASK_AGAIN)
+                continue
             if isinstance(decision, Defer):
                 again.append(decision.until)
         return min(again, default=None)
 
     async def _as_it_is_now(self, target: Target, pipeline: Pipeline) -> Pipeline:
-        """The pipeline, asked for again when Semaphore had not filled it in yet."""
+        """The pipeline, asked for again when Semaphore had not filled it in yet.
+
+        When Semaphore does not tell, it is the one that is known: that is put off, and after a day skipped.
+        """
         if pipeline.commit:
             return pipeline
-        return await self._cis[target.project.organization].pipeline(pipeline.id)
+        try:
+            return await self._cis[target.project.organization].pipeline(pipeline.id)
+        except SelfhealdError as error:
+            self._in_trouble("pipeline_not_described", pipeline, error)
+            return pipeline
+
+    def _in_trouble(self, event: str, pipeline: Pipeline, error: SelfhealdError) -> None:
+        self._listener(Trouble(component="sweep"))
+        log.warning(event, pipeline=pipeline.id, outcome=_outcome(error), error=error.message)
 
     def _put_off(self, rhythm: _Rhythm) -> None:
         quiet = self._clock.now() - rhythm.cursor if rhythm.cursor else self._pace.idle_interval
