@@ -253,11 +253,17 @@ class TestTrouble:
         with pytest.raises(ConfigError, match=r"opening .*selfheald's user must be able to write there"):
             await Database.open(tmp_path / "state" / "selfheald.sqlite")
 
-    async def test_a_folder_in_the_files_place_is_refused(self, path: Path) -> None:
+    @pytest.mark.parametrize("read_only", [True, False])
+    async def test_a_folder_in_the_files_place_is_refused(self, path: Path, *, read_only: bool) -> None:
         await asyncio.to_thread(path.mkdir, parents=True)
 
-        with pytest.raises(ConfigError, match="unable to open database file"):
-            await Database.open(path)
+        with pytest.raises(ConfigError, match=r"selfheald\.sqlite: it is a folder"):
+            await Database.open(path, read_only=read_only)
+
+    @pytest.mark.parametrize("read_only", [True, False])
+    async def test_a_path_that_cannot_be_looked_at_is_refused(self, tmp_path: Path, *, read_only: bool) -> None:
+        with pytest.raises(ConfigError, match="File name too long"):
+            await Database.open(tmp_path / ("x" * 300), read_only=read_only)
 
 
 class TestPrivacy:

@@ -106,7 +106,11 @@ def _connect_writer(path: Path, migrations: Sequence[Migration]) -> sqlite3.Conn
 
 
 def _connect_reader(path: Path, migrations: Sequence[Migration]) -> sqlite3.Connection:
-    if not path.exists():
+    try:
+        missing = not path.exists()
+    except OSError as error:
+        raise ConfigError(f"opening {path}: {error.strerror}. selfheald's user must be able to read it") from error
+    if missing:
         raise NotFoundError(f"opening {path}: there is no such file. `selfheald run` makes it at its first start")
     connection = _connect(path, mode="ro")
     try:
@@ -119,6 +123,9 @@ def _connect_reader(path: Path, migrations: Sequence[Migration]) -> sqlite3.Conn
 
 
 def _connect(path: Path, *, mode: str) -> sqlite3.Connection:
+    if path.is_dir():
+        # SQLite would say so in other words for each way of opening it, and as late as with the first query.
+        raise ConfigError(f"opening {path}: it is a folder. Move it away, or name another `state_dir`")
     # isolation_level=None: Python begins no transactions on its own; each is begun where it is meant.
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None, timeout=BUSY_TIMEOUT_SECONDS
