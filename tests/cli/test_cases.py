@@ -74,6 +74,24 @@ def test_an_unknown_case_is_told_with_where_to_look(healed: Desk, desk: Desk) ->
     assert "`selfheald run` makes it at its first start" in never.err
 
 
+@pytest.mark.parametrize("limit", ["0", "-1"])
+def test_a_limit_below_one_is_wrong_usage(desk: Desk, limit: str) -> None:
+    done = desk.selfheald("cases", "--limit", limit)
+
+    assert (done.code, done.out) == (2, "")
+    assert f"{limit} is not in the range x>=1" in done.err
+
+
+@pytest.mark.parametrize("command", [("cases",), ("case", "1"), ("cancel", "1")])
+def test_a_folder_in_the_stores_place_is_told_with_what_to_do(desk: Desk, command: tuple[str, ...]) -> None:
+    (desk.configuration.parent / "state" / "selfheald.sqlite").mkdir(parents=True)
+
+    done = desk.selfheald(*command)
+
+    assert (done.code, done.out) == (2, "")
+    assert "selfheald.sqlite: it is a folder. Move it away" in done.err
+
+
 def test_no_secret_is_in_what_is_shown(healed: Desk) -> None:
     shown = [healed.selfheald("case", "1", *option).out for option in ((), ("--json",), ("--prompt",))]
 

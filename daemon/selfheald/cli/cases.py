@@ -15,7 +15,7 @@ from selfheald.settings.values import Configuration
 @options.config_option
 @options.json_option
 @click.option("--open", "open_only", is_flag=True, help="Only those that are being treated.")
-@click.option("--limit", default=50, show_default=True, help="At most so many, the newest.")
+@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="At most so many, the newest.")
 def cases(config: str | None, *, as_json: bool, open_only: bool, limit: int) -> None:
     """What is being treated and what has been, newest first."""
     configuration = options.read_configuration(config)
