@@ -52,6 +52,17 @@ def test_a_command_needs_no_key_and_takes_its_own_words(tmp_path: Path) -> None:
     )
 
 
+def test_a_command_may_be_a_script_of_many_lines(tmp_path: Path) -> None:
+    text = SMALL.replace(
+        "kind: codex\n    api_key_env: OPENAI_API_KEY",
+        "kind: command\n    command:\n      - sh\n      - -c\n      - |\n        set -e\n        \tmend\n      - ''",
+    )
+
+    (agent,) = load_text(tmp_path, text).agents.values()
+
+    assert agent.command == ("sh", "-c", "set -e\n\tmend\n", "")
+
+
 def test_a_project_overrides_maps_key_by_key_and_lists_as_a_whole(tmp_path: Path) -> None:
     text = (
         SMALL

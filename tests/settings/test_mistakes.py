@@ -58,6 +58,8 @@ PROJECT = "    organization: acme\n"
         ("  token_env: GITHUB_TOKEN", "  app: {id: 1}", "6: github.app.private_key_file: it is missing"),
         ("kind: codex", "kind: codx", "9: agents.codex.kind: `codx` stands here; allowed are 'codex', 'claude-code'"),
         ("kind: codex", "kind: command", "8: agents.codex.command: it is missing: `kind: command` needs the program"),
+        ("kind: codex", "kind: command\n    command: [' ', x]", "10: agents.codex.command: it is missing"),
+        ("kind: codex", 'kind: command\n    command: ["a\\0b"]', "10: agents.codex.command[0]: an argument of a"),
         ("kind: codex", "kind: codex\n    command: [x]", "10: agents.codex.command: only `kind: command` has one"),
         (
             "kind: codex",

@@ -81,7 +81,8 @@ def _agent_kind(agent: Keys, path: KeyPath) -> Iterator[Finding]:
     if agent.get("api_key_env") is not None and agent.get("api_key_file") is not None:
         yield (*path, "api_key_file"), "it stands beside `api_key_env`; exactly one is allowed"
     if agent.get("kind") == AgentKind.COMMAND:
-        if not agent.get("command"):
+        command = agent.get("command")
+        if not command or (isinstance(command, list) and not str(command[0]).strip()):
             yield (*path, "command"), "it is missing: `kind: command` needs the program and its arguments"
         return
     if agent.get("command"):

@@ -51,6 +51,11 @@ def _line(text: str) -> None:
         raise ValueError("a line of text is expected, not empty")
 
 
+def _argument(text: str) -> None:
+    if "\0" in text:
+        raise ValueError("an argument of a program cannot hold a NUL character")
+
+
 def _name(text: str) -> None:
     if not _PLAIN_NAME.fullmatch(text):
         raise ValueError("a name is made of letters, digits, `.`, `_` and `-`, and starts with a letter or digit")
@@ -148,6 +153,8 @@ def _email(text: str) -> None:
 
 
 Line = Annotated[str, Kind("text"), _checked(_line)]
+Argument = Annotated[str, Kind("text"), _checked(_argument)]
+"""Any text that a program can be given: a script has many lines, and may be empty."""
 Name = Annotated[str, Kind("name"), _checked(_name)]
 EnvironmentName = Annotated[str, Kind("variable"), _checked(_environment_name)]
 FilePath = Annotated[str, Kind("path"), _checked(_line)]

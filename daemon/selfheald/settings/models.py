@@ -98,7 +98,7 @@ class AgentKeys(_Keys):
     """The model; `null`: the agent's own default."""
     timeout: fields.Duration = "30m"
     """How long one attempt may take."""
-    command: list[fields.Line] = []
+    command: list[fields.Argument] = []
     """For `kind: command`: the program and its arguments; `{prompt_file}` stands for the prompt's path."""
     mounts: list[fields.AbsolutePath] = []
     """Folders or files that the sandbox shows read-only, at the same path."""
