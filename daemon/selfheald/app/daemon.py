@@ -48,8 +48,8 @@ async def serve(configuration: Configuration, reload: Callable[[], Configuration
             await refuse_without_sandbox(outside)
             page = web_app(outside.metrics, not_ready=lambda: engine.targets.not_contacted)
             async with serve_web(page, configuration.listen) as address:
-                log.info("started", address=address, pid=os.getpid(), projects=len(configuration.projects))
                 _on_signals(stop, lambda: _reload(reload, outside, engine))
+                log.info("started", address=address, pid=os.getpid(), projects=len(configuration.projects))
                 await _run_loops(outside, engine, schedule, stop)
     log.info("stopped")
 
