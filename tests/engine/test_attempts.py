@@ -1,13 +1,15 @@
 """What one attempt comes to, on fakes."""
 
 import asyncio
+import errno
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests import builders as make
-from tests.engine.rig import Rig, ends
+from tests.engine.rig import Rig, ends, fixes
 
 from selfheald.domain.attempt import AttemptOutcome
 from selfheald.domain.case import CaseState
@@ -35,6 +37,69 @@ async def test_the_agent_is_given_the_failure_and_the_variables(rig: Rig) -> Non
     assert task.variables["SEMAPHORE_GIT_SHA"] == rig.failed_commit
     assert not task.tree.exists(), "the work tree is removed after the attempt"
     assert "+fixed" in (task.folder / "fix.diff").read_text()
+
+
+async def test_what_an_attempt_leaves_is_private(rig: Rig) -> None:
+    rig.failing()
+    await rig.sweep()
+
+    await rig.heal()
+
+    (task,) = rig.agent.tasks
+    left = [task.folder.parent, task.folder, task.folder / "fix.diff"]
+    assert [path.stat().st_mode & 0o777 for path in left] == [0o700, 0o700, 0o600]
+
+
+async def test_a_file_that_cannot_be_written_is_named(rig: Rig) -> None:
+    def in_the_way(task: AgentTask) -> AgentReport:
+        (task.folder / "fix.diff").mkdir()
+        return fixes(task)
+
+    rig.agent.work = in_the_way
+    rig.failing()
+    await rig.sweep()
+
+    await rig.heal()
+
+    (attempt,) = await rig.attempts()
+    where = rig.agent.tasks[0].folder / "fix.diff"
+    assert (attempt.outcome, attempt.note) == (AttemptOutcome.ERROR, f"making the attempt: Is a directory ({where})")
+
+
+@pytest.mark.parametrize(
+    ("error", "note"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "making the attempt: No space left on device"),
+        (OSError(errno.ENOSPC, "No space left on device", b"/a"), "making the attempt: No space left on device (/a)"),
+        (TimeoutError(), "making the attempt: TimeoutError"),
+    ],
+)
+async def test_what_the_system_refuses_is_told_as_that_and_uses_up_no_attempt(
+    rig: Rig, error: OSError, note: str
+) -> None:
+    def refused(_: AgentTask) -> AgentReport:
+        raise error
+
+    rig.agent.work = refused
+    rig.failing()
+    await rig.sweep()
+
+    await rig.heal()
+
+    (attempt,) = await rig.attempts()
+    assert (attempt.outcome, attempt.note) == (AttemptOutcome.ERROR, note)
+    assert (await rig.case()).state is CaseState.QUEUED
+
+
+async def test_the_note_on_a_fix_is_what_was_left_out_of_it(rig: Rig) -> None:
+    rig.agent.work = lambda task: replace(fixes(task), note="its transcript could not be written")
+    rig.failing()
+    await rig.sweep()
+
+    await rig.heal()
+
+    (attempt,) = await rig.attempts()
+    assert (attempt.outcome, attempt.note) == (AttemptOutcome.FIXED, "")
 
 
 async def test_a_failed_validation_is_fed_back_and_builds_on_our_branch(rig: Rig) -> None:

@@ -1,6 +1,7 @@
 """One attempt: prepare, let the agent work, look at what it left, make a commit of it."""
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -66,6 +67,10 @@ class Healer:
             ended = await self._work(case, target, attempt, [*earlier])
         except SelfhealdError as error:
             ended = Ended(outcome=AttemptOutcome.ERROR, note=error.message)
+        except OSError as error:
+            note = _what_the_system_said(error)
+            log.warning("attempt_refused_by_the_system", case=case.id, attempt=attempt.number, note=note, exc_info=True)
+            ended = Ended(outcome=AttemptOutcome.ERROR, note=note)
         except Exception as error:
             # A bug of ours must cost one attempt, not the daemon and every other case with it.
             log.exception("attempt_crashed", case=case.id, attempt=attempt.number)
@@ -90,11 +95,14 @@ class Healer:
 
     async def _work(self, case: Case, target: Target, attempt: Attempt, earlier: list[Attempt]) -> Ended:
         folder = self._state_dir / attempt.folder
+        await asyncio.to_thread(_make_private, folder)
         try:
             tree, failure = await self._timed(attempt, "prepare", self._prepare(case, target, folder / "tree"))
             task = _task(target.project, failure, attempt, earlier, tree=tree, folder=folder)
             agent = self._agents[attempt.agent]
             report = await self._timed(attempt, "agent", agent.run(task, _progress(case)))
+            if report.note:  # that of a fix gives way to what was left out of it
+                log.info("agent_noted", case=case.id, attempt=attempt.number, note=report.note)
             ended = Ended(outcome=report.outcome, message=report.message, note=report.note, usage=report.usage)
             if report.outcome is not AttemptOutcome.FIXED:
                 return ended
@@ -134,7 +142,7 @@ class Healer:
         ref = f"refs/selfheal/cases/{attempt.case_id}/{attempt.number}"
         commit = await self._repositories.commit(tree, changes, message=message, ref=ref, at=attempt.started_at)
         diff = await self._repositories.diff(tree.repository, tree.commit, commit)
-        await asyncio.to_thread((self._state_dir / attempt.folder / "fix.diff").write_text, diff)
+        await asyncio.to_thread(_write_private, self._state_dir / attempt.folder / "fix.diff", diff)
         return commit
 
     async def _timed(self, attempt: Attempt, phase: str, work: Awaitable[T]) -> T:
@@ -153,6 +161,30 @@ def _task(
     told = [f"Attempt {one.number}: {one.outcome}. {one.summary} {one.note}".strip() for one in earlier if one.outcome]
     prompt = render_prompt(project.prompt, variables, failure, told)
     return AgentTask(prompt=prompt, variables=variables, tree=tree.path, folder=folder)
+
+
+def _make_private(folder: Path) -> None:
+    """Make an attempt's folder, and the one of all attempts, for nobody else to look into."""
+    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
+
+
+def _write_private(path: Path, text: str) -> None:
+    """Write a file that nobody else may read. Raises OSError with the path."""
+    try:
+        with open(path, "w", encoding="utf-8", errors="replace", opener=_private) as file:
+            file.write(text)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error  # a full disk does not name the file
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW, 0o600)
+
+
+def _what_the_system_said(error: OSError) -> str:
+    where = f" ({os.fsdecode(error.filename)})" if isinstance(error.filename, str | bytes) else ""
+    return f"making the attempt: {error.strerror or type(error).__name__}{where}"
 
 
 def _progress(case: Case) -> Callable[[str], None]:
