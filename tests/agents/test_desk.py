@@ -86,9 +86,20 @@ def test_a_transcript_is_bounded_and_says_so(tmp_path: Path) -> None:
     assert (tmp_path / "t").read_bytes() == b"1234\n1234\n" + END_MARK
 
 
-def test_a_full_disk_is_our_trouble() -> None:
-    with Path("/dev/full").open("wb", buffering=0) as full, pytest.raises(TransientError, match="No space left"):
-        Transcript(full).write(b"x")
+def test_a_full_disk_costs_the_transcript_and_says_so() -> None:
+    with Path("/dev/full").open("wb", buffering=0) as full:
+        transcript = Transcript(full)
+        for _ in range(2):
+            transcript.write(b"x")
+
+    assert transcript.note == "its transcript could not be written: No space left on device"
+
+
+async def test_a_transcript_that_could_not_be_written_is_noted_at_the_end(tmp_path: Path) -> None:
+    async with desk(tmp_path / "a", prompt="", transcript="/dev/full") as place:
+        place.transcript.write(b"x")
+
+    assert place.note == "its transcript could not be written: No space left on device"
 
 
 def test_a_secret_is_taken_out_and_a_short_one_is_left() -> None:

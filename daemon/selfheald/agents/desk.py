@@ -51,16 +51,19 @@ class Transcript:
     def __init__(self, file: RawIOBase, limit: int = TRANSCRIPT_LIMIT) -> None:
         self._file = file
         self._left = limit
+        self.note = ""
+        """Why its rest is missing, for people, when it could not be written."""
 
     def write(self, line: bytes) -> None:
-        """Add a line; it can be read at once. Raises TransientError when the disk is full."""
+        """Add a line; it can be read at once. A full disk ends the transcript, not the attempt."""
         if self._left < 0:
             return
         self._left -= len(line) + 1
         try:
             self._file.write(line + b"\n" if self._left >= 0 else END_MARK)
         except OSError as error:
-            raise TransientError(f"writing the transcript of an attempt: {error.strerror}") from error
+            self._left = -1
+            self.note = f"its transcript could not be written: {error.strerror}"
 
 
 class Desk:
@@ -70,7 +73,7 @@ class Desk:
         self.home = folder / HOME
         self.transcript = transcript
         self.note = ""
-        """What could not be cleaned up, for people; known after the end."""
+        """What could not be written or cleaned up, for people; known after the end."""
 
 
 @asynccontextmanager
@@ -82,8 +85,9 @@ async def desk(folder: Path, *, prompt: str, transcript: str) -> AsyncIterator[D
         try:
             yield made
         finally:
-            if not await _remove(made.home):
-                made.note = "its private home could not be removed"
+            removed = await _remove(made.home)
+            left = "" if removed else "its private home could not be removed"
+            made.note = "; ".join(filter(None, (made.transcript.note, left)))
 
 
 def _laid_out(folder: Path, prompt: str, transcript: str) -> RawIOBase:
