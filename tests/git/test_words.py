@@ -228,3 +228,14 @@ def test_other_links_may_not(path: str, target: str) -> None:
 def test_paths_are_shown_printable_and_bounded() -> None:
     assert shown("a\nb\udce9ä") == "a\\nb\\udce9ä"
     assert shown("x" * 300) == "x" * 200 + "…"
+
+
+def test_the_cause_is_told_however_many_consequences_follow() -> None:
+    first = "error: unable to write file a.py: No space left on device\n"
+    rest = "".join(f"error: unable to create file {number}.py\n" for number in range(200))
+
+    assert failure("checking out x", 128, first + rest).message.startswith(
+        "checking out x: git ended with 128: No space left on device: …"
+    )
+    assert failure("checking out x", 128, first).message == f"checking out x: git ended with 128: {first.strip()}"
+    assert "No space" not in failure("pushing", 1, "remote: " + first + rest).message

@@ -74,6 +74,9 @@ _WORDS: tuple[tuple[type[SelfhealdError], tuple[str, ...]], ...] = (
 )
 _PATTERNS = tuple((error, re.compile("|".join(words), re.IGNORECASE)) for error, words in _WORDS)
 
+_CAUSE = re.compile("No space left on device|Disk quota exceeded|Read-only file system|Too many open files")
+"""What the system says of our own disk: it stands in git's first line, and consequences may follow by the hundred."""
+
 _USERINFO = re.compile(r"(\w+://)[^\s/@]*@")
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]+")
 _LONGEST = 500
@@ -92,7 +95,10 @@ def failure(doing: str, code: int, stderr: str, secrets: Iterable[str] = ()) -> 
     """The domain's error for a git command that ended with ``code``. Pure."""
     ours = "\n".join(line for line in stderr.splitlines() if not line.startswith("remote:"))
     kind = next((error for error, pattern in _PATTERNS if pattern.search(_told(error, stderr, ours))), TransientError)
-    return kind(f"{doing}: git ended with {code}: {cleaned(stderr, secrets)}")
+    told = cleaned(stderr, secrets)
+    cause = _CAUSE.search(ours)
+    why = f"{cause.group()}: " if cause and cause.group() not in told else ""
+    return kind(f"{doing}: git ended with {code}: {why}{told}")
 
 
 def _told(error: type[SelfhealdError], stderr: str, ours: str) -> str:
