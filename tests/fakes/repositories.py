@@ -32,6 +32,8 @@ class FakeRepositories:
         self.messages: dict[Sha, str] = {}
         self.errors: dict[str, list[Exception]] = {}
         """Raised, each once and in order, by the method of that name."""
+        self.left_out: tuple[str, ...] = ()
+        """What any work tree is said to hold that cannot be proposed."""
         self.calls: list[str] = []
         self._commits: dict[tuple[Slug, Sha], Files] = {}
         self._parents: dict[Sha, Sha] = {}
@@ -72,7 +74,8 @@ class FakeRepositories:
         before, after = self._files(tree.repository, tree.commit), _read(tree.path)
         said = tree.path / COMMIT_MESSAGE
         lines = said.read_text().splitlines() if said.is_file() else []
-        return TreeChanges(files=_compare(before, after), summary=next((line for line in lines if line.strip()), ""))
+        summary = next((line for line in lines if line.strip()), "")
+        return TreeChanges(files=_compare(before, after), summary=summary, left_out=self.left_out)
 
     async def commit(self, tree: WorkTree, changes: TreeChanges, *, message: str, ref: str, at: datetime) -> Sha:
         await self._begin("commit")

@@ -87,7 +87,7 @@ class Attempt:
     message: str = ""
     """The agent's final message, bounded."""
     note: str = ""
-    """What went wrong, for people."""
+    """What went wrong, for people; of a fix what was left out of it, line by line."""
     usage: Usage = Usage()
     cost_micros: int = 0
     """Millionths of a US dollar; 0 when no price is configured."""

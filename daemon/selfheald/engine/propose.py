@@ -1,10 +1,11 @@
 """Says in a pull request what failed, what changed, and what proves it."""
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import TypeVar
 
 import structlog
 
+from selfheald.domain.attempt import Attempt, AttemptOutcome
 from selfheald.domain.case import Case
 from selfheald.domain.errors import SelfhealdError
 from selfheald.domain.ids import OrganizationName
@@ -78,11 +79,12 @@ class Proposer:
         ci = self._cis[target.project.organization]
         failure = await self._readable(ci.failure(case.pipeline.id, logs=False))
         proof = await self._readable(ci.pipeline(case.proof)) if case.proof else None
+        attempts = await self._cases.attempts(case.id)
         return pull_request_body(
             case=case,
-            attempts=await self._cases.attempts(case.id),
+            attempts=attempts,
             jobs=failure.jobs if failure else (),
-            changes=TreeChanges(files=tuple(files), summary=case.summary),
+            changes=TreeChanges(files=tuple(files), summary=case.summary, left_out=_left_out(attempts)),
             proof=proof,
             organization_url=self._organization_urls[target.project.organization],
         )
@@ -94,3 +96,9 @@ class Proposer:
         except SelfhealdError as error:
             log.warning("pull_request_tells_less", error=error.message)
             return None
+
+
+def _left_out(attempts: Sequence[Attempt]) -> tuple[str, ...]:
+    """What the fixes could not hold: the lines of their notes. Each fix is built on the one before it."""
+    fixes = (attempt for attempt in attempts if attempt.outcome is AttemptOutcome.FIXED)
+    return tuple(dict.fromkeys(line for fix in fixes for line in fix.note.splitlines()))
