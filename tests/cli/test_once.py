@@ -5,6 +5,7 @@ from tests.cli.conftest import proposed_by_once
 from tests.system.house import PROJECT, SLUG, House, until
 
 from selfheald.domain.checks import GUARDS, LAST, LIMITS, SETTINGS
+from selfheald.simulator.faults import Fault, FaultKind
 
 pytestmark = pytest.mark.system
 
@@ -25,6 +26,44 @@ async def test_with_nothing_to_do_it_says_so(house: House) -> None:
     done = await house.selfheald("once")
 
     assert (done.code, done.out) == (0, "Nothing to do.\n")
+
+
+@pytest.mark.parametrize("options", [(), ("--json",), ("--dry-run",)])
+async def test_a_wrong_token_is_not_the_same_as_nothing_to_do(house: House, options: tuple[str, ...]) -> None:
+    house.environment["SEMAPHORE_API_TOKEN"] = "wrong-token"
+
+    done = await house.selfheald("once", *options)
+
+    assert (done.code, done.out) == (1, "[]\n" if "--json" in options else "")
+    assert "selfheald: organization acme did not say which projects it has\n" in done.err
+
+
+async def test_an_organization_that_cannot_be_reached_is_told(house: House) -> None:
+    house.settings["organizations"][0]["url"] = "http://127.0.0.1:9"
+
+    done = await house.selfheald("once")
+
+    assert (done.code, done.out) == (1, "")
+    assert "selfheald: organization acme did not say which projects it has\n" in done.err
+
+
+async def test_a_project_that_does_not_exist_is_told_and_the_others_are_healed(house: House) -> None:
+    house.settings["projects"].append({**house.settings["projects"][0], "name": "biling"})
+    await house.break_main()
+
+    done = await house.selfheald("once", "--json")
+
+    assert (done.code, [case["state"] for case in done.json]) == (1, ["validating"])
+    assert "selfheald: project biling was not looked at: no such project in the organization" in done.err
+
+
+async def test_a_sweep_that_fails_is_told(house: House) -> None:
+    house.town.world.faults.add(Fault(kind=FaultKind.FALSE_NOT_FOUND, operation="list_pipelines", times=None))
+
+    done = await house.selfheald("once")
+
+    assert (done.code, done.out) == (1, "")
+    assert f"selfheald: project {PROJECT} was not looked at (not_found)\n" in done.err
 
 
 async def test_a_dry_run_writes_nothing_outside_and_the_next_real_one_heals(house: House) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import fields
 from datetime import timedelta
 
@@ -11,6 +11,7 @@ import structlog
 
 from selfheald.app.leftovers import remove_leftovers
 from selfheald.app.outside import Outside, open_outside, refuse_without_sandbox
+from selfheald.app.unseen import Unseen
 from selfheald.app.wiring import Engine, wire
 from selfheald.domain.errors import ConfigError, SelfhealdError
 from selfheald.domain.ids import OrganizationName
@@ -89,8 +90,10 @@ def _loops(outside: Outside, engine: Engine, schedule: Schedule) -> Iterator[tup
         yield name, engine.sweeper.run(one.name, bell(name, TICK))
 
 
-async def once(outside: Outside, engine: Engine) -> None:
-    """One sweep; then work off what can be done now, without waiting for CI."""
+async def once(outside: Outside, engine: Engine) -> Sequence[str]:
+    """One sweep; then work off what can be done now, without waiting for CI. Gives what could not be looked at."""
+    unseen = Unseen()
+    outside.events.listeners.append(unseen.hear)
     for organization in outside.cis:
         await engine.targets.refresh(organization)
     await remove_leftovers(outside.configuration.state_dir, outside.repositories)
@@ -101,6 +104,7 @@ async def once(outside: Outside, engine: Engine) -> None:
         await engine.casework.work_off()
         async with asyncio.TaskGroup() as group:
             started = await engine.dispatcher.start_due(group)
+    return unseen.told(engine.targets)
 
 
 def _on_signals(stop: asyncio.Event, reload: Callable[[], None]) -> None:

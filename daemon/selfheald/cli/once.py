@@ -1,9 +1,12 @@
 """``selfheald once``."""
 
+from collections.abc import Sequence
+
 import click
 
 from selfheald.cli import options
 from selfheald.domain.case import Case
+from selfheald.domain.plain import plain
 from selfheald.settings.values import Configuration
 
 
@@ -14,18 +17,25 @@ from selfheald.settings.values import Configuration
 def once(config: str | None, *, as_json: bool, dry_run: bool) -> None:
     """One sweep, work off what it found, exit (for cron).
 
-    Cases that wait for CI or for a reviewer are taken further by the next call.
+    Cases that wait for CI or for a reviewer are taken further by the next call. Exit status 1: an organization or a
+    project could not be looked at; each is named on standard error.
     """
     configuration = options.read_configuration(config)
     options.set_up_logs(configuration)
-    cases = options.run(_once(configuration, dry_run=dry_run))
+    cases, unseen = options.run(_once(configuration, dry_run=dry_run))
     if as_json:
         options.print_json(cases)
-    else:
+    elif cases or not unseen:
         _show(cases)
+    for problem in unseen:
+        click.echo(f"selfheald: {plain(problem)}", err=True)
+    if unseen:
+        click.echo("`selfheald check` says more", err=True)
+        raise click.exceptions.Exit(1)
 
 
-async def _once(configuration: Configuration, *, dry_run: bool) -> list[Case]:
+async def _once(configuration: Configuration, *, dry_run: bool) -> tuple[list[Case], Sequence[str]]:
+    """The cases that it changed, and what it could not look at."""
     from selfheald.app.daemon import once as work_off  # noqa: PLC0415 - the daemon's modules take a while to load
     from selfheald.app.outside import open_outside, refuse_without_sandbox  # noqa: PLC0415
     from selfheald.app.wiring import wire  # noqa: PLC0415
@@ -35,9 +45,9 @@ async def _once(configuration: Configuration, *, dry_run: bool) -> list[Case]:
         async with open_outside(configuration, dry_run=dry_run) as outside:
             await refuse_without_sandbox(outside)
             before = {case.id: case.version for case in await outside.store.cases.cases()}
-            await work_off(outside, wire(outside, owner))
+            unseen = await work_off(outside, wire(outside, owner))
             after = await outside.store.cases.cases()
-            return [case for case in after if before.get(case.id) != case.version]
+            return [case for case in after if before.get(case.id) != case.version], unseen
 
 
 def _show(cases: list[Case]) -> None:
