@@ -26,11 +26,11 @@ projects:
 """
 
 
-def load_text(folder: Path, text: str, environ: Mapping[str, str] = ENVIRON) -> Configuration:
+def load_text(folder: Path, text: str, environ: Mapping[str, str] = ENVIRON, *, secrets: bool = True) -> Configuration:
     """Load a configuration that consists of this text."""
     path = folder / "selfheald.yaml"
     path.write_text(text, encoding="utf-8")
-    return load(path, environ)
+    return load(path, environ, secrets=secrets)
 
 
 def mistakes_in(folder: Path, text: str, environ: Mapping[str, str] = ENVIRON) -> list[str]:

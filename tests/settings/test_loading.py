@@ -10,6 +10,7 @@ from selfheald.domain.default_prompt import DEFAULT_PROMPT
 from selfheald.domain.policy import Choice, Mode
 from selfheald.settings.loading import load
 from selfheald.settings.mistakes import MistakesError
+from selfheald.settings.secret import NoSecretError
 from selfheald.settings.values import AgentKind, SandboxKind
 
 
@@ -61,6 +62,52 @@ def test_a_command_may_be_a_script_of_many_lines(tmp_path: Path) -> None:
     (agent,) = load_text(tmp_path, text).agents.values()
 
     assert agent.command == ("sh", "-c", "set -e\n\tmend\n", "")
+
+
+def test_who_needs_no_secret_may_load_without_any(tmp_path: Path) -> None:
+    text = SMALL.replace("token_env: GITHUB_TOKEN", "token_file: gone.txt")
+
+    configuration = load_text(tmp_path, text, {"OPENAI_API_KEY": ""}, secrets=False)
+
+    assert [secret.place for secret in configuration.secrets()] == [
+        "SEMAPHORE_API_TOKEN",
+        str(tmp_path / "gone.txt"),
+        "OPENAI_API_KEY",
+    ]
+    assert list(configuration.secret_values()) == []
+    with pytest.raises(NoSecretError, match="the environment variable SEMAPHORE_API_TOKEN is not set"):
+        configuration.organizations[0].token.read()
+
+
+def test_secrets_that_are_there_are_known_also_when_none_is_needed(tmp_path: Path) -> None:
+    configuration = load_text(tmp_path, SMALL, {"GITHUB_TOKEN": "canary-github"}, secrets=False)
+
+    assert list(configuration.secret_values()) == ["canary-github"]
+
+
+@pytest.mark.parametrize(
+    ("environ", "old", "new", "mistake"),
+    [
+        ({"GITHUB_TOKEN": "two words"}, "", "", "GITHUB_TOKEN holds more than one word"),
+        ({}, "token_env: GITHUB_TOKEN", "token_env: a-b", "the name of an environment variable is expected"),
+        ({}, "  token_env: GITHUB_TOKEN", "  {}", "exactly one of `token_env`, `token_file`, `app` is needed"),
+        ({}, "organization: acme", "organization: acne", "there is no organization `acne`"),
+    ],
+)
+def test_all_else_is_a_mistake_also_when_no_secret_is_needed(
+    tmp_path: Path, environ: dict[str, str], old: str, new: str, mistake: str
+) -> None:
+    with pytest.raises(MistakesError, match=mistake) as caught:
+        load_text(tmp_path, SMALL.replace(old, new), environ, secrets=False)
+
+    assert len(caught.value.mistakes) == 1
+
+
+@pytest.mark.parametrize("key", ["token_env: ghp_canary", "token_file: ghp_canary"])
+def test_a_secret_in_the_place_of_its_name_is_not_shown(tmp_path: Path, key: str) -> None:
+    configuration = load_text(tmp_path, SMALL.replace("token_env: GITHUB_TOKEN", key), {}, secrets=False)
+
+    assert "canary" not in " ".join(secret.place for secret in configuration.secrets())
 
 
 def test_a_project_overrides_maps_key_by_key_and_lists_as_a_whole(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ class Record:
 @click.option("--diff", "show", flag_value="fix.diff", help="Print the last attempt's diff.")
 def case(case_id: int, config: str | None, *, as_json: bool, show: str | None) -> None:
     """One case with its history, attempts, diff and cost."""
-    configuration = options.read_configuration(config)
+    configuration = options.read_configuration(config, secrets=False)
     record = options.run(_record(configuration, CaseId(case_id)))
     if show:
         kept = _kept(record, show)

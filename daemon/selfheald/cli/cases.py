@@ -18,7 +18,7 @@ from selfheald.settings.values import Configuration
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="At most so many, the newest.")
 def cases(config: str | None, *, as_json: bool, open_only: bool, limit: int) -> None:
     """What is being treated and what has been, newest first."""
-    configuration = options.read_configuration(config)
+    configuration = options.read_configuration(config, secrets=False)
     found = options.run(_cases(configuration, open_only=open_only, limit=limit))
     if as_json:
         options.print_json(found)

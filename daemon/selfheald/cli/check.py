@@ -12,6 +12,7 @@ from selfheald.cli import options
 from selfheald.domain.errors import NotFoundError, SelfhealdError, UnauthorizedError
 from selfheald.domain.policy import Mode, Project
 from selfheald.ports import Probe
+from selfheald.settings.secret import NoSecretError
 from selfheald.settings.values import Configuration
 
 
@@ -27,21 +28,39 @@ class Finding:
 @click.command()
 @options.config_option
 @options.json_option
-@click.option("--offline", is_flag=True, help="Only read the configuration.")
+@click.option("--offline", is_flag=True, help="Only read the configuration; no secret is needed.")
 def check(config: str | None, *, as_json: bool, offline: bool) -> None:
     """Validate the configuration, print what each project resolves to, then probe everything that it names.
 
     Exit status 1: something does not work; each line says what and how to mend it.
     """
-    configuration = options.read_configuration(config)
+    configuration = options.read_configuration(config, secrets=not offline)
     options.set_up_logs(configuration)
     findings = () if offline else options.run(_probe(configuration))
     if as_json:
-        options.print_json({"projects": [_plain(one) for one in configuration.projects], "findings": findings})
+        projects = [_plain(one) for one in configuration.projects]
+        options.print_json({"projects": projects, "findings": findings, "not_set": _not_set(configuration)})
     else:
         _show(configuration, findings, offline=offline)
     if not all(finding.ok for finding in findings):
         raise click.exceptions.Exit(1)
+
+
+def _not_set(configuration: Configuration) -> Sequence[str]:
+    """The secrets that are not there for this user."""
+    places: dict[str, None] = {}
+    for secret in configuration.secrets():
+        try:
+            secret.read()
+        except NoSecretError:
+            places[secret.place] = None
+    return list(places)
+
+
+def _warn(places: Sequence[str]) -> None:
+    if places:
+        text = f": {', '.join(places)}. Whatever asks Semaphore, GitHub or a model needs them"
+        options.console.print(Text.assemble("\n", ("not set here", "yellow"), options.safe(text)))
 
 
 async def _probe(configuration: Configuration) -> Sequence[Finding]:
@@ -131,6 +150,7 @@ def _show(configuration: Configuration, findings: Sequence[Finding], *, offline:
         table.add_row(project.name, *row)
     console.print(table)
     if offline:
+        _warn(_not_set(configuration))
         return
     console.print()
     results = Table.grid(padding=(0, 2))

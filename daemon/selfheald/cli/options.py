@@ -47,11 +47,14 @@ def json_option(command: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")(command)
 
 
-def read_configuration(config: str | None) -> Configuration:
-    """The configuration that the command line names. Raises :class:`ConfigError` with every mistake."""
+def read_configuration(config: str | None, *, secrets: bool = True) -> Configuration:
+    """The configuration that the command line names. Raises :class:`ConfigError` with every mistake.
+
+    Without ``secrets`` it is none when a secret is not there: who looks into the state folder needs no token.
+    """
     context = click.get_current_context()
     path = config or context.find_object(str) or "config/selfheald.yaml"
-    return load(Path(path), os.environ)
+    return load(Path(path), os.environ, secrets=secrets)
 
 
 def set_up_logs(configuration: Configuration) -> None:

@@ -31,7 +31,7 @@ def _command(name: str, steer: Steer, text: str) -> click.Command:
     @options.json_option
     @click.option("--note", default="", help="Why, for the case's history.")
     def command(case_id: int, config: str | None, *, as_json: bool, note: str) -> None:
-        configuration = options.read_configuration(config)
+        configuration = options.read_configuration(config, secrets=False)
         case = options.run(_steer(configuration, CaseId(case_id), steer, note=note or name))
         if as_json:
             options.print_json(case)

@@ -15,7 +15,7 @@ from selfheald.domain.errors import ConfigError
 from selfheald.settings.mistakes import KeyPath, Value
 from selfheald.settings.models import DEFAULT_PROMPT_FILE
 from selfheald.settings.raw import Keys, entries, listed, mapping, secret_variables
-from selfheald.settings.secret import Secret
+from selfheald.settings.secret import NoSecretError, Secret
 from selfheald.settings.values import AgentKind
 
 Finding = tuple[KeyPath, str]
@@ -28,6 +28,8 @@ class Surroundings:
     folder: Path
     """Relative paths start here."""
     environ: Mapping[str, str]
+    secrets: bool = True
+    """Whether a secret that is not there is a mistake."""
 
     def path(self, text: str) -> Path:
         """Resolve a path of the configuration."""
@@ -152,30 +154,38 @@ def secret_of(
     """Make the secret that ``<stem>_env`` or ``<stem>_file`` names."""
     variable, file = keys.get(f"{stem}_env"), keys.get(f"{stem}_file")
     if isinstance(variable, str):
-        return Secret(name=variable, environ=surroundings.environ, one_line=one_line)
+        return Secret(
+            name=variable, environ=surroundings.environ, one_line=one_line, shown=not _may_be_a_secret(variable)
+        )
     if isinstance(file, str):
-        return Secret(file=surroundings.path(file), one_line=one_line)
+        return Secret(file=surroundings.path(file), one_line=one_line, shown=not _may_be_a_secret(file))
     return None
 
 
 def _readable(
     keys: Keys, path: KeyPath, stem: str, surroundings: Surroundings, *, one_line: bool = True
 ) -> Iterator[Finding]:
-    """Read a secret once, so that a missing one stops the start."""
+    """Read a secret once, so that a missing one stops the start (unless nobody needs it)."""
     for key in (f"{stem}_env", f"{stem}_file"):
         secret = secret_of({key: keys.get(key)}, stem, surroundings, one_line=one_line)
         if secret:
             try:
                 secret.read()
             except ConfigError as error:
-                yield (*path, key), _without_value(str(error), keys[key])
+                if surroundings.secrets or not isinstance(error, NoSecretError):
+                    yield (*path, key), _without_value(str(error), keys[key])
 
 
 def _without_value(text: str, name: Value) -> str:
-    """Hide a name that looks like a secret in the wrong place: a variable in small letters, a long word as a file."""
-    if isinstance(name, str) and name != name.upper() and name.isascii() and not re.search(r"[./]", name):
+    """Hide a name that may be a secret."""
+    if isinstance(name, str) and _may_be_a_secret(name):
         return re.sub(rf"\S*{re.escape(name)}", "named here", text)
     return text
+
+
+def _may_be_a_secret(name: str) -> bool:
+    """Whether a name may be a secret in the wrong place: a variable in small letters, a long word as a file."""
+    return name != name.upper() and name.isascii() and not re.search(r"[./]", name)
 
 
 def _one_of(keys: Keys, path: KeyPath, choices: list[str]) -> Iterator[Finding]:

@@ -19,28 +19,29 @@ from selfheald.settings.wording import explain
 DEFAULT_PATH = Path("config/selfheald.yaml")
 
 
-def load(path: Path | None, environ: Mapping[str, str]) -> Configuration:
+def load(path: Path | None, environ: Mapping[str, str], *, secrets: bool = True) -> Configuration:
     """Read the configuration; ``None`` takes the file that ``SELFHEALD_CONFIG`` names, then :data:`DEFAULT_PATH`.
 
     It can be called again at any time (``SIGHUP``); nothing is kept between calls. Secrets given by a variable are
-    looked up in ``environ`` later too. Raises :class:`MistakesError`, a ``ConfigError`` with one line per mistake.
+    looked up in ``environ`` later too. Without ``secrets`` it is no mistake when one is not there: commands that only
+    look into the state folder need none. Raises :class:`MistakesError`, a ``ConfigError`` with one line per mistake.
     """
     path = path or Path(environ.get("SELFHEALD_CONFIG") or DEFAULT_PATH)
     file = document.read(path)
     if file.root is None:
         raise MistakesError(file.mistakes)
-    settings, mistakes = _settings(file, environ)
+    surroundings = Surroundings(folder=file.folder, environ=environ, secrets=secrets)
+    settings, mistakes = _settings(file, surroundings)
     if settings is None or mistakes:
         raise MistakesError(mistakes)
-    return resolve(settings, path, Surroundings(folder=file.folder, environ=environ))
+    return resolve(settings, path, surroundings)
 
 
-def _settings(file: Document, environ: Mapping[str, str]) -> tuple[Settings | None, list[Mistake]]:
+def _settings(file: Document, surroundings: Surroundings) -> tuple[Settings | None, list[Mistake]]:
     """Validate file and environment together; everything that is wrong is in the second part."""
-    variables, mistakes = overrides.read(environ, file.data)
+    variables, mistakes = overrides.read(surroundings.environ, file.data)
     mistakes.extend(file.mistakes)
     raw = overrides.merged(file.data, variables)
-    surroundings = Surroundings(folder=file.folder, environ=environ)
     findings = list(checks.check(raw, surroundings))
     settings = None
     try:

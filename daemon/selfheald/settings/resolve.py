@@ -1,5 +1,6 @@
 """Checked settings to the values that the rest of the program works with."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,7 +24,7 @@ from selfheald.settings.models import (
     PullRequestKeys,
     Settings,
 )
-from selfheald.settings.secret import Secret
+from selfheald.settings.secret import NoSecretError, Secret
 from selfheald.settings.values import AgentKind, Configuration
 
 _Keys = TypeVar("_Keys", bound=BaseModel)
@@ -172,7 +173,8 @@ def overlay(below: _Keys, above: BaseModel) -> _Keys:
 def _secret(keys: BaseModel, stem: str, surroundings: Surroundings) -> Secret | None:
     secret = secret_of(keys.model_dump(), stem, surroundings)
     if secret:
-        secret.read()  # From now on it is known, and kept out of the logs.
+        with suppress(NoSecretError):  # The checks have told it, if it matters.
+            secret.read()  # From now on it is known, and kept out of the logs.
     return secret
 
 
