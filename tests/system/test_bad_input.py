@@ -353,3 +353,11 @@ async def test_a_second_signal_ends_it_at_once(house: House) -> None:
         os.kill(running.process.pid, signal.SIGTERM)
         await until(lambda: running.said("draining"))
         assert await stop(running) == 1
+
+
+async def test_what_does_not_confine_agents_is_said_at_every_start(house: House) -> None:
+    house.settings |= {"sandbox": "none", "egress": ["registry.example:443"]}
+
+    async with house.daemon() as running:
+        assert running.said("sandbox_none")
+        assert running.said("egress_not_enforced")

@@ -127,6 +127,8 @@ async def refuse_without_sandbox(outside: Outside) -> None:
         raise ConfigError(f"sandbox: {probe.found}\nTo run agents unconfined instead, write `sandbox: none`.")
     if outside.configuration.sandbox is SandboxKind.NONE:
         log.warning("sandbox_none", meaning="agents run unconfined, with all that this user may do")
+    if outside.configuration.egress:
+        log.warning("egress_not_enforced", meaning="agents share the host's network in this version")
 
 
 def make_sandbox(configuration: Configuration) -> Sandbox:
