@@ -1,5 +1,6 @@
 """Faults, by script and by the controls, and the rest of the controls."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,38 @@ async def test_a_reset_connection_has_no_answer(stage: Stage) -> None:
 
     assert stage.world.hooks.requests[-1].status == 0
     assert (await stage.pipelines()).status_code == 200
+
+
+async def test_a_reset_connection_is_no_error_of_the_simulator(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    stage.world.faults.add(Fault(kind=FaultKind.CONNECTION_RESET))
+
+    with pytest.raises(httpx.ReadError):
+        await stage.pipelines()
+    assert (await stage.pipelines()).status_code == 200
+
+    assert _complaints(caplog) == []
+
+
+async def test_a_client_that_dies_in_its_request_is_no_error_of_the_simulator(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    begun = stage.world.faults.add(Fault(kind=FaultKind.DELAY, operation="run_workflow"))
+    url = httpx.URL(stage.url)
+    _, writer = await asyncio.open_connection(url.host, url.port)
+    writer.write(b"POST /api/v1alpha/plumber-workflows HTTP/1.1\r\nHost: acme\r\nContent-Length: 9\r\n\r\n{")
+    async with asyncio.timeout(30):
+        while not begun.hits:
+            await stage.pipelines()
+
+    writer.transport.abort()
+    for _ in range(3):
+        assert (await stage.pipelines()).status_code == 200
+
+    assert _complaints(caplog) == []
+
+
+def _complaints(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.name == "selfheald.simulator"]
 
 
 async def test_a_delay_gives_the_right_answer_late(stage: Stage) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -17,7 +17,7 @@ from selfheald.simulator import semaphore_workflows as workflows
 from selfheald.simulator.faults import Fault, FaultKind
 from selfheald.simulator.hooks import RequestRecord
 from selfheald.simulator.semaphore_asking import Answer, Ask, as_text, internal_error, not_found
-from selfheald.simulator.serving import cut_connection
+from selfheald.simulator.serving import cut_connection, gone
 from selfheald.simulator.world import World
 
 API = "/api/v1alpha"
@@ -82,12 +82,16 @@ def semaphore_app(world: World) -> ASGIApp:
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
-        if scope["path"].startswith(controls.PREFIX):
-            answer = controls.answer(world, request.method, scope["path"], await request.body())
-        else:
-            answer = await _answer(world, request)
+        try:
+            if scope["path"].startswith(controls.PREFIX):
+                answer = controls.answer(world, request.method, scope["path"], await request.body())
+            else:
+                answer = await _answer(world, request)
+        except ClientDisconnect:
+            return  # It was killed in the middle of its request: nobody is left to be answered.
         if answer is CUT:
             cut_connection(scope)
+            await gone(receive)
         else:
             await Response(answer.body, answer.status, dict(answer.headers))(scope, receive, send)
 

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import uvicorn
-from starlette.types import ASGIApp, Scope
+from starlette.types import ASGIApp, Receive, Scope
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 LOOPBACK = "127.0.0.1"
@@ -53,6 +53,12 @@ def cut_connection(scope: Scope) -> None:
     transport: asyncio.Transport = scope["state"]["transport"]
     transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_ZERO)
     transport.abort()
+
+
+async def gone(receive: Receive) -> None:
+    """Wait until the connection is closed: to end before would count as a request that was never answered."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 @contextlib.contextmanager
