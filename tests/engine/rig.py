@@ -8,16 +8,17 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tests import builders as make
+from tests.fakes.agent import FakeAgent
 from tests.fakes.ci import FakeCI
 from tests.fakes.clock import ManualClock
 from tests.fakes.code_host import FakeCodeHost
 from tests.fakes.repositories import FakeRepositories
 from tests.fakes.store import FakeStore
 
-from selfheald.domain.attempt import Attempt, AttemptOutcome, Usage
+from selfheald.domain.attempt import Attempt
 from selfheald.domain.case import Case
 from selfheald.domain.events import Event
-from selfheald.domain.ids import AgentName, CaseId, ProjectName, Sha
+from selfheald.domain.ids import CaseId, ProjectName, Sha
 from selfheald.domain.pipeline import Pipeline, RefKind
 from selfheald.domain.policy import Project
 from selfheald.domain.polling import Pace
@@ -30,49 +31,10 @@ from selfheald.engine.supersede import Superseder
 from selfheald.engine.sweep import Sweeper
 from selfheald.engine.targets import Targets
 from selfheald.engine.verify import Verifier
-from selfheald.ports import AgentReport, AgentTask, Command, Exit, Layout, Probe, SemaphoreProject
+from selfheald.ports import Command, Exit, Layout, Probe, SemaphoreProject
 
 ORGANIZATION = make.project().organization
 T = TypeVar("T")
-Work = Callable[[AgentTask], AgentReport]
-
-
-def fixes(task: AgentTask) -> AgentReport:
-    """Do what a good agent does."""
-    (task.tree / "cents.py").write_text("fixed\n")
-    (task.tree / "commit-message.txt").write_text("round half up\n")
-    return AgentReport(outcome=AttemptOutcome.FIXED, message="Done.", usage=Usage(input_tokens=10, output_tokens=2))
-
-
-def ends(outcome: AttemptOutcome, note: str = "") -> Work:
-    """End like this without touching anything."""
-    return lambda _: AgentReport(outcome=outcome, message="", note=note)
-
-
-@dataclass
-class ScriptedAgent:
-    """Implements the port ``Agent``: what it does is the test's."""
-
-    work: Work = fixes
-    tasks: list[AgentTask] = field(default_factory=list)
-    hold: asyncio.Event | None = None
-    """When given, it waits for this before it works."""
-    started: asyncio.Event = field(default_factory=asyncio.Event)
-    name: AgentName = make.AGENT
-
-    async def run(self, task: AgentTask, progress: Callable[[str], None]) -> AgentReport:
-        self.tasks.append(task)
-        self.started.set()
-        progress("looking at the log")
-        if self.hold:
-            await self.hold.wait()
-        return self.work(task)
-
-    def cost_micros(self, usage: Usage) -> int:
-        return usage.input_tokens
-
-    async def probe(self) -> Probe:
-        return Probe(ok=True, found="scripted")
 
 
 @dataclass
@@ -110,7 +72,7 @@ class Rig:
         self.ci = FakeCI(listed=[_listed(one.name, number) for number, one in enumerate(self.projects, 1)])
         self.code_host = FakeCodeHost()
         self.repositories = FakeRepositories()
-        self.agent = ScriptedAgent()
+        self.agent = FakeAgent()
         self.sandbox = ScriptedSandbox()
         self.store = FakeStore()
         self.events: list[Event] = []

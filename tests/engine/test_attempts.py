@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 from tests import builders as make
-from tests.engine.rig import Rig, ends, fixes
+from tests.engine.rig import Rig
+from tests.fakes.agent import ends, fixes
 
 from selfheald.domain.attempt import AttemptOutcome
 from selfheald.domain.case import CaseState

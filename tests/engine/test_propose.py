@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 from tests import builders as make
-from tests.engine.rig import Rig, fixes
+from tests.engine.rig import Rig
+from tests.fakes.agent import fixes
 
 from selfheald.domain.pipeline import Result
 from selfheald.ports import AgentReport, AgentTask

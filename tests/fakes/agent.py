@@ -1,9 +1,10 @@
 """An agent that does what a test says."""
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from tests.builders import AGENT
+from tests import builders as make
 
 from selfheald.domain.attempt import AttemptOutcome, Usage
 from selfheald.domain.ids import AgentName
@@ -12,44 +13,39 @@ from selfheald.ports import AgentReport, AgentTask, Probe
 Work = Callable[[AgentTask], AgentReport]
 
 
-def writes(files: dict[str, str], report: AgentReport | None = None) -> Work:
-    """Work that writes files into the tree (path: content) and says that it is done."""
-
-    def work(task: AgentTask) -> AgentReport:
-        for path, content in files.items():
-            target = task.tree / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(content, encoding="utf-8")
-        return report or AgentReport(outcome=AttemptOutcome.FIXED, message="Done.")
-
-    return work
+def fixes(task: AgentTask) -> AgentReport:
+    """Do what a good agent does."""
+    (task.tree / "cents.py").write_text("fixed\n")
+    (task.tree / "commit-message.txt").write_text("round half up\n")
+    return AgentReport(outcome=AttemptOutcome.FIXED, message="Done.", usage=Usage(input_tokens=10, output_tokens=2))
 
 
-def ends(outcome: AttemptOutcome, note: str = "as the test says") -> Work:
-    """Work that leaves the tree alone and ends like this."""
+def ends(outcome: AttemptOutcome, note: str = "") -> Work:
+    """End like this without touching anything."""
     return lambda _: AgentReport(outcome=outcome, message="", note=note)
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass
 class FakeAgent:
-    """Does one piece of work a run, in order; the last one again and again."""
+    """Implements the port ``Agent``: what it does is the test's."""
 
-    name: AgentName = AGENT
-    works: Sequence[Work] = field(default_factory=lambda: [ends(AttemptOutcome.NO_CHANGE)])
-    micros_per_token: int = 0
+    work: Work = fixes
     tasks: list[AgentTask] = field(default_factory=list)
-    """What it was asked to do, the newest last."""
+    hold: asyncio.Event | None = None
+    """When given, it waits for this before it works."""
+    started: asyncio.Event = field(default_factory=asyncio.Event)
+    name: AgentName = make.AGENT
 
     async def run(self, task: AgentTask, progress: Callable[[str], None]) -> AgentReport:
-        """Do the next piece of work."""
         self.tasks.append(task)
-        progress("working")
-        return self.works[min(len(self.tasks), len(self.works)) - 1](task)
+        self.started.set()
+        progress("looking at the log")
+        if self.hold:
+            await self.hold.wait()
+        return self.work(task)
 
     def cost_micros(self, usage: Usage) -> int:
-        """The same price for every token."""
-        return self.micros_per_token * (usage.input_tokens + usage.output_tokens)
+        return usage.input_tokens
 
     async def probe(self) -> Probe:
-        """It is always there."""
-        return Probe(ok=True, found="fake")
+        return Probe(ok=True, found="scripted")

@@ -83,10 +83,14 @@ class Casework:
 
     async def work_off(self) -> int:
         """Do all steps that are due, until none is; gives back how many were done."""
-        done = 0
+        done, turns = 0, asyncio.Semaphore(STEPS_AT_ONCE)
+
+        async def in_turn(case: Case, target: Target) -> bool:
+            async with turns:
+                return await self._guarded(case, target)
+
         while due := await self._due():
-            at_once = asyncio.Semaphore(STEPS_AT_ONCE)
-            results = await asyncio.gather(*(self._guarded(case, target, at_once) for case, target in due))
+            results = await asyncio.gather(*(in_turn(case, target) for case, target in due))
             done += len(due)
             if not any(results):
                 break
@@ -131,21 +135,20 @@ class Casework:
     async def _take_on(self, case: Case, target: Target) -> None:
         full = len(self._under_way) >= STEPS_AT_ONCE
         try:
-            changed = await self._guarded(case, target, asyncio.Semaphore(1))
+            changed = await self._guarded(case, target)
         finally:
             self._under_way.discard(case.id)
         if changed or full:  # not else: what could not be saved is due again with the next tick, not at once
             self.bell.set()
 
-    async def _guarded(self, case: Case, target: Target, at_once: asyncio.Semaphore) -> bool:
+    async def _guarded(self, case: Case, target: Target) -> bool:
         """A step; whether the case changed."""
-        async with at_once:
-            try:
-                return await self.step(case, target) is not case
-            except SelfhealdError as error:
-                self._listener(Trouble(component="case"))
-                log.error("step_not_saved", case=case.id, error=error.message)
-                return False
+        try:
+            return await self.step(case, target) is not case
+        except SelfhealdError as error:
+            self._listener(Trouble(component="case"))
+            log.error("step_not_saved", case=case.id, error=error.message)
+            return False
 
     async def _next(self, case: Case, target: Target) -> tuple[Case, str]:
         if overtaken := await self._superseder.overtaken(case):

@@ -88,11 +88,6 @@ class Dispatcher:
         if isinstance(event, CaseMoved) and event.after.state is CaseState.QUEUED:
             self.bell.set()
 
-    @property
-    def busy(self) -> bool:
-        """Whether a worker is at work."""
-        return bool(self._running)
-
     async def drain(self, limit: timedelta) -> None:
         """Stop claiming; let running attempts finish up to the limit, then stop them (they do not count)."""
         self._draining = True
