@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from selfheald.domain.finding import Finding
 from selfheald.domain.ids import AgentName, AttemptId, CaseId, Sha
+from selfheald.domain.refusal import Refusal
 
 
 class AttemptOutcome(StrEnum):
@@ -24,6 +26,10 @@ class AttemptOutcome(StrEnum):
     """A guard on the diff said no."""
     VERIFY_FAILED = "verify_failed"
     """A command of `verify` failed."""
+    OVER_BUDGET = "over_budget"
+    """A budget was used up: the attempt's, the project's day or everybody's day. Its work so far is kept."""
+    TURNS_USED_UP = "turns_used_up"
+    """The agent's own limit of turns was reached. Its work so far is kept."""
     AGENT_MISSING = "agent_missing"
     """Its program is not there."""
     AUTH_ERROR = "auth_error"
@@ -91,5 +97,9 @@ class Attempt:
     usage: Usage = Usage()
     cost_micros: int = 0
     """Millionths of a US dollar; 0 when no price is configured."""
+    refusals: tuple[Refusal, ...] = ()
+    """What the gate refused to it, bounded."""
+    findings: tuple[Finding, ...] = ()
+    """What the guards found in its diff, bounded."""
     folder: str = ""
     """Where its prompt, transcript and diff are kept, relative to the state folder."""

@@ -163,6 +163,8 @@ class Case:
     """Errors in a row in the current state."""
     lease_owner: str | None = None
     lease_until: datetime | None = None
+    reserved_micros: int = 0
+    """Held back from the day's budgets while a worker holds it, in millionths of a US dollar."""
     base: Sha
     """The commit from which the next attempt starts: the failed one, later our own last one."""
     failed_pipeline: PipelineId
@@ -211,6 +213,7 @@ class CaseChanges(TypedDict, total=False):
     tries: int
     lease_owner: str | None
     lease_until: datetime | None
+    reserved_micros: int
     base: Sha
     failed_pipeline: PipelineId
     proposal: Sha | None
@@ -237,13 +240,13 @@ def advance(
 ) -> Case:
     """Move a case to another state: the only way to do so. Pure.
 
-    Leaving ``healing`` gives the lease back, and a new state starts without errors, due at once, unless ``changes``
-    say otherwise. Raises :class:`IllegalTransitionError`.
+    Leaving ``healing`` gives lease and reservation back, and a new state starts without errors, due at once, unless
+    ``changes`` say otherwise. Raises :class:`IllegalTransitionError`.
     """
     if to not in TRANSITIONS[case.state]:
         msg = f"case {case.id}: {case.state} to {to}"
         raise IllegalTransitionError(msg)
-    fresh: CaseChanges = {"tries": 0, "due_at": now, "lease_owner": None, "lease_until": None}
+    fresh: CaseChanges = {"tries": 0, "due_at": now, "lease_owner": None, "lease_until": None, "reserved_micros": 0}
     fresh.update(changes)
     return replace(
         case,

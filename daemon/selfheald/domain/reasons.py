@@ -65,6 +65,12 @@ class Reason(StrEnum):
     AGENT_AUTH = "agent_auth", "The model's provider refused the key."
     MODEL_DOWN = "model_down", "The model's provider could not be reached, or failed."
     RATE_LIMITED = "rate_limited", "The model's provider asked to slow down, or its quota is used up."
+    TURNS_USED_UP = "turns_used_up", "The agent reached its own limit of turns."
+    BUDGET_USED_UP = (
+        "budget_used_up",
+        "The budget of the attempt, of the project's day or of everybody's day was used up.",
+    )
+    DIFF_GUARD = "diff_guard", "A guard on the diff blocked the proposal; the case's history names file, line and rule."
     PROTECTED_PATH = "protected_path", "The proposal touches a path in `protected_paths`."
     VERIFY_FAILED = "verify_failed", "A command of `verify` failed on the proposal."
     BRANCH_TAKEN = "branch_taken", "The branch `selfheal-<sha>` exists with commits that are not ours."

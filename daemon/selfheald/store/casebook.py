@@ -28,6 +28,7 @@ _SAVE_CASE = """
 UPDATE cases SET
     version = :version, source_branch = :source_branch, state = :state, reason = :reason, updated_at = :updated_at,
     due_at = :due_at, closed_at = :closed_at, tries = :tries, lease_owner = :lease_owner, lease_until = :lease_until,
+    reserved_micros = :reserved_micros,
     base = :base, failed_pipeline = :failed_pipeline, proposal = :proposal, pushed = :pushed, pushed_at = :pushed_at,
     summary = :summary, proof = :proof, pull_request = :pull_request, pull_request_url = :pull_request_url
 WHERE id = :id AND version = :version_before AND state = :state_before
@@ -50,7 +51,7 @@ UPDATE attempts SET
     agent = :agent, base = :base, started_at = :started_at, finished_at = :finished_at, outcome = :outcome,
     commit_sha = :commit_sha, summary = :summary, message = :message, note = :note, model = :model,
     input_tokens = :input_tokens, cached_input_tokens = :cached_input_tokens, output_tokens = :output_tokens,
-    cost_micros = :cost_micros, folder = :folder
+    cost_micros = :cost_micros, refusals = :refusals, findings = :findings, folder = :folder
 WHERE id = :id AND case_id = :case_id
 """
 

@@ -14,12 +14,12 @@ OPEN_CASE = "SELECT id FROM cases WHERE failure_key = :failure_key AND closed_at
 _INSERT_CASE = """
 INSERT INTO cases (
     version, project, repository, pipeline_id, pipeline, commit_sha, failure_key, source_branch, branch, state, reason,
-    opened_at, updated_at, due_at, closed_at, tries, lease_owner, lease_until, base, failed_pipeline, proposal, pushed,
-    pushed_at, summary, proof, pull_request, pull_request_url
+    opened_at, updated_at, due_at, closed_at, tries, lease_owner, lease_until, reserved_micros, base, failed_pipeline,
+    proposal, pushed, pushed_at, summary, proof, pull_request, pull_request_url
 ) VALUES (
     :version, :project, :repository, :pipeline_id, :pipeline, :commit_sha, :failure_key, :source_branch, :branch,
-    :state, :reason, :opened_at, :updated_at, :due_at, :closed_at, :tries, :lease_owner, :lease_until, :base,
-    :failed_pipeline, :proposal, :pushed, :pushed_at, :summary, :proof, :pull_request, :pull_request_url
+    :state, :reason, :opened_at, :updated_at, :due_at, :closed_at, :tries, :lease_owner, :lease_until, :reserved_micros,
+    :base, :failed_pipeline, :proposal, :pushed, :pushed_at, :summary, :proof, :pull_request, :pull_request_url
 )
 RETURNING id
 """

@@ -12,6 +12,8 @@ from selfheald.domain.reasons import Reason
 from selfheald.ports import CaseEvent, Verdict
 from selfheald.store.values import (
     SqlValue,
+    findings,
+    findings_text,
     instant,
     instant_or_none,
     instant_text,
@@ -19,6 +21,8 @@ from selfheald.store.values import (
     pipeline,
     pipeline_text,
     reason_or_none,
+    refusals,
+    refusals_text,
     row,
 )
 
@@ -86,6 +90,7 @@ def case_row(case: Case) -> Mapping[str, SqlValue]:
         tries=case.tries,
         lease_owner=case.lease_owner,
         lease_until=instant_text_or_none(case.lease_until),
+        reserved_micros=case.reserved_micros,
         base=case.base,
         failed_pipeline=case.failed_pipeline,
         proposal=case.proposal,
@@ -118,6 +123,7 @@ def case_from(found: sqlite3.Row) -> Case:
         tries=found["tries"],
         lease_owner=found["lease_owner"],
         lease_until=instant_or_none(found["lease_until"]),
+        reserved_micros=found["reserved_micros"],
         base=found["base"],
         failed_pipeline=found["failed_pipeline"],
         proposal=found["proposal"],
@@ -150,6 +156,8 @@ def attempt_row(attempt: Attempt) -> Mapping[str, SqlValue]:
         cached_input_tokens=attempt.usage.cached_input_tokens,
         output_tokens=attempt.usage.output_tokens,
         cost_micros=attempt.cost_micros,
+        refusals=refusals_text(attempt.refusals),
+        findings=findings_text(attempt.findings),
         folder=attempt.folder,
     )
 
@@ -176,6 +184,8 @@ def attempt_from(found: sqlite3.Row) -> Attempt:
             output_tokens=found["output_tokens"],
         ),
         cost_micros=found["cost_micros"],
+        refusals=refusals(found["refusals"]),
+        findings=findings(found["findings"]),
         folder=found["folder"],
     )
 

@@ -5,13 +5,16 @@ A pipeline is one JSON text; what is asked for in queries also stands in columns
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
+from selfheald.domain.finding import Finding, GuardAction
 from selfheald.domain.ids import PipelineId, Sha, WorkflowId
 from selfheald.domain.pipeline import Pipeline, Ref, RefKind, Result, State, Trigger
 from selfheald.domain.reasons import Reason
+from selfheald.domain.refusal import Refusal, RefusalKind
 
 SqlValue = str | int | None
 
@@ -105,3 +108,23 @@ def pipeline(text: str) -> Pipeline:
         triggered_by=Trigger(fields["triggered_by"]),
         rerun_of=fields["rerun_of"],
     )
+
+
+def refusals_text(refused: Sequence[Refusal]) -> str:
+    """Write refusals as JSON."""
+    return json.dumps([asdict(one) for one in refused], separators=(",", ":"))
+
+
+def refusals(text: str) -> tuple[Refusal, ...]:
+    """Read what :func:`refusals_text` wrote."""
+    return tuple(Refusal(**{**one, "kind": RefusalKind(one["kind"])}) for one in json.loads(text))
+
+
+def findings_text(found: Sequence[Finding]) -> str:
+    """Write findings as JSON."""
+    return json.dumps([asdict(one) for one in found], separators=(",", ":"))
+
+
+def findings(text: str) -> tuple[Finding, ...]:
+    """Read what :func:`findings_text` wrote."""
+    return tuple(Finding(**{**one, "action": GuardAction(one["action"])}) for one in json.loads(text))
