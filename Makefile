@@ -13,7 +13,7 @@ demo: $(VENV)/.installed ## the whole loop on this machine, with no account, tok
 	@$(BIN)/selfheald demo $(DEMO)
 
 .PHONY: test
-test: set-up ## everything that CI runs: style, types, imports, all tests, coverage
+test: set-up ## style, types, imports, tests, coverage; CI runs `make slow` too
 	$(MAKE) check
 	$(MAKE) unit
 
@@ -25,11 +25,15 @@ check: $(VENV)/.developer ## style, types and imports
 	$(BIN)/lint-imports
 
 .PHONY: unit
-unit: $(VENV)/.developer ## all tests, with coverage
+unit: $(VENV)/.developer ## all tests but the slow ones, with coverage
 	rm -f .coverage .coverage.*
-	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal --cov --cov-report= $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not slow" --cov --cov-report= $(ARGS)
 	$(BIN)/coverage report --include '*/selfheald/domain/*' --fail-under 100
 	$(BIN)/coverage report --fail-under 90
+
+.PHONY: slow
+slow: set-up ## attacks in the real sandbox, and real coding agents
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m slow $(ARGS)
 
 .PHONY: bench
 bench: $(VENV)/.developer ## the benchmarks, each beside an honest baseline
