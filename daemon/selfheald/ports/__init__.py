@@ -6,7 +6,7 @@ from selfheald.ports.clock import Clock, Listener
 from selfheald.ports.code_host import CodeHost
 from selfheald.ports.repositories import PushOutcome, Repositories, WorkTree
 from selfheald.ports.store import CaseBook, CaseEvent, Journal, Verdict
-from selfheald.ports.zone import Gate, Passage, PassageWanted, Redact, ToolAnswer, Tools
+from selfheald.ports.zone import FindSecrets, Gate, Passage, PassageWanted, Redact, ToolAnswer, Tools
 
 __all__ = [
     "CI",
@@ -19,6 +19,7 @@ __all__ = [
     "CodeHost",
     "Command",
     "Exit",
+    "FindSecrets",
     "Gate",
     "Journal",
     "Layout",

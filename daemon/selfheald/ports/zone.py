@@ -1,12 +1,13 @@
 """The agent's zone: the one way out of the sandbox, and what lies behind it."""
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from selfheald.domain.ids import AgentName, OrganizationName, ProjectName
+from selfheald.domain.redaction import SecretSpan
 from selfheald.domain.zone import Budget, Metered, Scope
 
 
@@ -81,4 +82,14 @@ class Redact(Protocol):
     """Takes secrets out of text: known values, well-known forms of tokens, assignments that look like secrets."""
 
     def __call__(self, text: str, /) -> str:
-        """Give the text with ``[redacted]`` in their places; emails, hashes and UUIDs stay."""
+        """Give the text with ``[redacted]`` in their places; emails, hashes and UUIDs stay.
+
+        A text that comes line by line goes through :class:`selfheald.domain.redaction.Lines`.
+        """
+
+
+class FindSecrets(Protocol):
+    """Finds in text what :class:`Redact` would take out, by the same rules."""
+
+    def __call__(self, text: str, /) -> Sequence[SecretSpan]:
+        """Say where secrets stand, from the first to the last; none overlaps another."""
