@@ -1,13 +1,13 @@
 """A model server that follows a script, for driving real coding agents without a provider.
 
-It speaks OpenAI's Responses API as a stream, as Codex 0.169 uses it: with function tools, and in "code mode", where the
-model writes JavaScript. It is stateless: the step is the number of tool results in the request, so that retries do not
-shift the script.
+It speaks OpenAI's Responses and Chat Completions, Anthropic's Messages and Google's Gemini API, as streams or in one
+piece. It is stateless: the step is the number of tool results in the request, so that retries do not shift the script.
+A request that offers no tools (some agents ask for a title that way) gets a text in place of a tool's call.
 """
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,142 +16,171 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
+from tests.system.wires.chat import Chat
+from tests.system.wires.form import Body, Form
+from tests.system.wires.gemini import Gemini
+from tests.system.wires.messages import Messages
+from tests.system.wires.responses import Responses
+from tests.system.wires.script import (
+    Answer,
+    Ask,
+    Cut,
+    Fail,
+    Refuse,
+    Reject,
+    Say,
+    Shell,
+    Silence,
+    Step,
+    Used,
+    Words,
+    call_of,
+)
 
 from selfheald.simulator.serving import serve
 
-USAGE = {
-    "input_tokens": 1000,
-    "input_tokens_details": {"cached_tokens": 400},
-    "output_tokens": 50,
-    "output_tokens_details": {"reasoning_tokens": 10},
-    "total_tokens": 1050,
-}
-"""The made-up usage of each answer."""
+__all__ = [
+    "Ask",
+    "Asked",
+    "Cut",
+    "Fail",
+    "Refuse",
+    "Reject",
+    "Say",
+    "ScriptedModel",
+    "Shell",
+    "Silence",
+    "Step",
+    "Used",
+    "scripted_model",
+]
+
+FORMS: tuple[Form, ...] = (Responses(), Messages(), Chat(), Gemini())
+WRONG_KEY = Fail(status=401, message="Incorrect API key")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shell:
-    """The model runs a shell command."""
+class Asked:
+    """A request as it came."""
 
-    command: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Say:
-    """The model ends its turn with a text."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fail:
-    """The server answers with an HTTP error instead."""
-
-    status: int
-    code: str = "error"
-    message: str = "scripted"
-    retry_after: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cut:
-    """The stream begins and ends too early."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Silence:
-    """The stream begins and says nothing more."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reject:
-    """The stream ends with ``response.failed``."""
-
-    code: str
-    message: str = "scripted"
-
-
-Step = Shell | Say | Fail | Cut | Silence | Reject
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    """Names in lower case."""
 
 
 @dataclass(slots=True, kw_only=True)
 class ScriptedModel:
     """A running server: where it is, and what it was asked."""
 
-    url: str = ""
+    origin: str = ""
+    """Scheme, host and port: the base address for Anthropic's and Google's clients."""
     requests: list[Mapping[str, Any]] = field(default_factory=list)
-    """The bodies of the requests that had the right key."""
+    """The bodies of the requests for an answer that had the right key."""
     refused: int = 0
     """Requests without it."""
+    asked: list[Asked] = field(default_factory=list)
+    """All requests, whatever became of them."""
+
+    @property
+    def url(self) -> str:
+        """The base address for OpenAI's clients."""
+        return f"{self.origin}/v1"
 
 
 @asynccontextmanager
-async def scripted_model(steps: Sequence[Step], *, key: str) -> AsyncIterator[ScriptedModel]:
+async def scripted_model(
+    steps: Sequence[Step], *, key: str, used: Used | None = None, port: int = 0
+) -> AsyncIterator[ScriptedModel]:
     """Serve a script on the loopback interface; the last step stands for all further ones."""
-    model = ScriptedModel()
+    model, script = ScriptedModel(), _Script(steps, used or Used())
 
-    async def respond(request: Request) -> Response:
-        if request.headers.get("authorization") != f"Bearer {key}":
-            model.refused += 1
-            return _error(Fail(status=401, code="invalid_api_key", message="Incorrect API key"))
-        body = json.loads(await request.body())
-        model.requests.append(body)
-        step = steps[min(_results(body), len(steps) - 1)]
-        if isinstance(step, Fail):
-            return _error(step)
-        return StreamingResponse(_stream(step, body), media_type="text/event-stream")
+    def guarded(answer: Callable[[Request, Body], Response], form: Form) -> Callable[[Request], Any]:
+        async def respond(request: Request) -> Response:
+            path, headers = request.url.path, dict(request.headers)
+            model.asked.append(Asked(method=request.method, path=path, headers=headers))
+            if form.key(request) != key:
+                model.refused += 1
+                return _failed(form, WRONG_KEY)
+            return answer(request, json.loads(await request.body() or b"{}"))
 
-    app = Starlette(routes=[Route("/v1/responses", respond, methods=["POST"])])
-    async with serve(app) as base:
-        model.url = f"{base}/v1"
+        return respond
+
+    def answering(form: Form) -> Callable[[Request, Body], Response]:
+        def answer(request: Request, body: Body) -> Response:
+            model.requests.append(body)
+            return script.answer(form, request, body)
+
+        return answer
+
+    routes = [Route(path, guarded(answering(form), form), methods=["POST"]) for form in FORMS for path in form.paths]
+    for path, form, method, body in ASIDES:
+        routes.append(Route(path, guarded(lambda *_, body=body: JSONResponse(body), form), methods=[method]))
+    async with serve(Starlette(routes=routes), port=port) as model.origin:
         yield model
 
 
-def _results(body: Mapping[str, Any]) -> int:
-    return sum(str(item.get("type", "")).endswith("_call_output") for item in body["input"])
+class _Script:
+    """The steps, and the answer to a request."""
+
+    def __init__(self, steps: Sequence[Step], used: Used) -> None:
+        self._steps = steps
+        self._used = used
+
+    def answer(self, form: Form, request: Request, body: Body) -> Response:
+        number, offered = form.results(body), form.offered(body)
+        step = self._step(number, aside=not offered)
+        if isinstance(step, Fail):
+            return _failed(form, step)
+        call = call_of(step, offered) if isinstance(step, Shell | Ask) else None
+        words: Words = step if isinstance(step, Shell | Ask | Say | Refuse) else Say(text="")
+        answer = Answer(number=number, words=words, call=call, used=self._used, model=form.model(request, body))
+        if form.streams(request, body):
+            return StreamingResponse(_stream(form, step, answer, body), media_type="text/event-stream")
+        return JSONResponse(form.whole(answer))
+
+    def _step(self, number: int, *, aside: bool) -> Step:
+        step = self._steps[min(number, len(self._steps) - 1)]
+        if aside and isinstance(step, Shell | Ask):
+            return Say(text="A title")
+        if isinstance(step, Shell) and number >= len(self._steps):
+            return Shell(command=f"{step.command} # {number}")  # agents stop a model that repeats itself
+        return step
 
 
-def _error(fail: Fail) -> Response:
-    headers = {} if fail.retry_after is None else {"retry-after": str(fail.retry_after)}
-    error = {"message": fail.message, "type": fail.code, "code": fail.code}
-    return JSONResponse({"error": error}, status_code=fail.status, headers=headers)
-
-
-async def _stream(step: Step, body: Mapping[str, Any]) -> AsyncIterator[bytes]:
-    answer = {"id": f"resp_{_results(body)}", "object": "response", "status": "in_progress", "output": []}
-    yield _event({"type": "response.created", "response": answer})
+async def _stream(form: Form, step: Step, answer: Answer, body: Body) -> AsyncIterator[bytes]:
+    for piece in form.first(answer):
+        yield piece
     match step:
         case Cut():
             return
         case Silence():
             await asyncio.Event().wait()
-        case Reject(code=code, message=message):
-            failed = {**answer, "status": "failed", "error": {"code": code, "message": message}}
-            yield _event({"type": "response.failed", "response": failed})
-        case Shell() | Say():
-            item = _item(step, body)
-            yield _event({"type": "response.output_item.done", "output_index": 0, "item": item})
-            completed = {**answer, "status": "completed", "output": [item], "usage": USAGE}
-            yield _event({"type": "response.completed", "response": completed})
+        case Reject():
+            pieces = form.broken(answer, step)
+        case _:
+            pieces = form.rest(answer, body)
+    for piece in pieces:
+        yield piece
 
 
-def _item(step: Shell | Say, body: Mapping[str, Any]) -> Mapping[str, Any]:
-    number = _results(body)
-    if isinstance(step, Say):
-        content = [{"type": "output_text", "text": step.text, "annotations": []}]
-        return {"type": "message", "role": "assistant", "id": f"msg_{number}", "content": content}
-    call = {"id": f"call_item_{number}", "call_id": f"call_{number}"}
-    if _code_mode(body):
-        script = f"const r = await tools.exec_command({json.dumps({'cmd': step.command})}); text(r.output);"
-        return {**call, "type": "custom_tool_call", "name": "exec", "input": script}
-    arguments = json.dumps({"cmd": step.command})
-    return {**call, "type": "function_call", "name": "exec_command", "arguments": arguments}
+def _failed(form: Form, fail: Fail) -> Response:
+    headers = {} if fail.retry_after is None else {"retry-after": str(fail.retry_after)}
+    return JSONResponse(form.error(fail), status_code=fail.status, headers=headers)
 
 
-def _code_mode(body: Mapping[str, Any]) -> bool:
-    """Whether the tools came as an input item: the model is offered JavaScript only."""
-    return any(item.get("type") == "additional_tools" for item in body["input"])
+class _AnyKey(Responses):
+    """For lists of models, which every provider has at the same place."""
+
+    def key(self, request: Request) -> str:
+        return next(filter(None, (form.key(request) for form in FORMS)), "")
 
 
-def _event(event: Mapping[str, Any]) -> bytes:
-    return f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode()
+MODELS = {"object": "list", "data": [{"id": "m1", "object": "model", "type": "model"}], "has_more": False}
+ASIDES: tuple[tuple[str, Form, str, Body], ...] = (
+    ("/v1/models", _AnyKey(), "GET", MODELS),
+    ("/v1/messages/count_tokens", Messages(), "POST", {"input_tokens": 1000}),
+    ("/v1beta/models", Gemini(), "GET", {"models": [{"name": "models/m1"}]}),
+    ("/v1beta/models/{model}:countTokens", Gemini(), "POST", {"totalTokens": 1000}),
+)
+"""What is asked beside the answers."""

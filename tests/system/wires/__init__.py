@@ -1,0 +1,1 @@
+"""The wire forms that the scripted model speaks, one file each."""
