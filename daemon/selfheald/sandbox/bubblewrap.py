@@ -19,6 +19,7 @@ from selfheald.sandbox.family import MARK, new_mark
 from selfheald.sandbox.mounts import check_mounts
 from selfheald.sandbox.namespace import Namespace
 from selfheald.sandbox.process import OnLine, Start, in_memory, limited, run
+from selfheald.sandbox.seccomp import seccomp_filter
 
 NEEDED = (0, 8)
 """The first version with ``--disable-userns``."""
@@ -58,7 +59,7 @@ class Bubblewrap:
         """Run a program inside; see :class:`selfheald.ports.Sandbox`. Raises ConfigError for a mount too far."""
         check_mounts(command.mounts, self._forbidden)
         with contextlib.ExitStack() as files, Namespace() as namespace:
-            passwd, group = (_handed(files, content) for content in (view.PASSWD, view.GROUP))
+            passwd, group, calls = (_handed(files, content) for content in (view.PASSWD, view.GROUP, seccomp_filter()))
             arguments = (
                 *view.ISOLATION,
                 *view.system(),
@@ -67,6 +68,7 @@ class Bubblewrap:
                 *view.shared(command.tree, command.home, command.mounts),
                 *view.environment(command.env),
                 *("--remount-ro", "/"),
+                *("--seccomp", str(calls)),
                 *namespace.arguments,
             )
             # Not in the command line, which everybody may read: the environment holds a key.
@@ -76,7 +78,7 @@ class Bubblewrap:
                 env={MARK: new_mark(self._owner)},  # bubblewrap's own; the program inside does not get it
                 cwd=None,
                 stdin=command.stdin,
-                fds=(described, passwd, group, *namespace.fds),
+                fds=(described, passwd, group, calls, *namespace.fds),
             )
             ended = await run(start, namespace, on_line, command.timeout)
             return _judged(command, ended, ran=namespace.program_ran())
