@@ -15,6 +15,7 @@ from pathlib import Path
 from selfheald.domain.errors import NotFoundError, TransientError
 from selfheald.ports import Command, Exit, Layout, Probe
 from selfheald.sandbox import view
+from selfheald.sandbox.doors import Doors
 from selfheald.sandbox.family import MARK, new_mark
 from selfheald.sandbox.mounts import check_mounts
 from selfheald.sandbox.namespace import Namespace
@@ -42,6 +43,8 @@ MISSING = "bubblewrap is not installed: install the Debian package bubblewrap (0
 class Bubblewrap:
     """The sandbox that shows a program nothing but a read-only system, its work tree and a private home.
 
+    Its network is a loopback interface of its own, with the doors of the passage, if there is one.
+
     ``forbidden`` are folders of which no part may be mounted: the state folder. ``owner`` is a word by which
     :func:`selfheald.sandbox.family.end_all_of` finds what is left when the daemon dies while bubblewrap sets up.
     """
@@ -58,12 +61,15 @@ class Bubblewrap:
     async def run(self, command: Command, on_line: OnLine) -> Exit:
         """Run a program inside; see :class:`selfheald.ports.Sandbox`. Raises ConfigError for a mount too far."""
         check_mounts(command.mounts, self._forbidden)
-        with contextlib.ExitStack() as files, Namespace() as namespace:
-            passwd, group, calls = (_handed(files, content) for content in (view.PASSWD, view.GROUP, seccomp_filter()))
+        with contextlib.ExitStack() as files, Doors(command.passage) as doors, Namespace(doors.open) as namespace:
+            made = {path: _handed(files, content) for path, content in view.MADE.items()}
+            calls = _handed(files, seccomp_filter())
             arguments = (
                 *view.ISOLATION,
+                # For now: whoever has no passage yet shares the host's network.
+                *(("--unshare-net",) if command.passage is not None else ()),
                 *view.system(),
-                *view.users(passwd, group),
+                *view.made(made),
                 *view.scratch(),
                 *view.shared(command.tree, command.home, command.mounts),
                 *view.environment(command.env),
@@ -78,7 +84,7 @@ class Bubblewrap:
                 env={MARK: new_mark(self._owner)},  # bubblewrap's own; the program inside does not get it
                 cwd=None,
                 stdin=command.stdin,
-                fds=(described, passwd, group, calls, *namespace.fds),
+                fds=(described, *made.values(), calls, *namespace.fds),
             )
             ended = await run(start, namespace, on_line, command.timeout)
             return _judged(command, ended, ran=namespace.program_ran())

@@ -2,7 +2,7 @@
 
 When that process is dead the kernel has ended every other process of the namespace before. bubblewrap itself returns a
 little earlier, and killing bubblewrap while it still sets things up leaves its child running. So bubblewrap is told to
-wait (``--block-fd``) until we hold that child.
+wait (``--block-fd``) until we hold that child; while it waits, the doors into its network are opened.
 """
 
 import asyncio
@@ -10,9 +10,10 @@ import contextlib
 import json
 import os
 import signal
+from collections.abc import Awaitable, Callable
 from typing import Self
 
-from selfheald.sandbox.process import END_SECONDS, died
+from selfheald.sandbox.process import END_SECONDS, died, readable
 
 STATUS_LIMIT = 1 << 16
 """Bytes of bubblewrap's status that are read: it writes some 200."""
@@ -24,9 +25,13 @@ milliseconds; until then the program has not begun."""
 
 
 class Namespace:
-    """The keeper of one bubblewrap sandbox. A context manager for its file descriptors."""
+    """The keeper of one bubblewrap sandbox. A context manager for its file descriptors.
 
-    def __init__(self) -> None:
+    ``prepare`` is told the first process, as number and pidfd, while it is held; the program starts when it is done.
+    """
+
+    def __init__(self, prepare: Callable[[int, int], Awaitable[None]]) -> None:
+        self._prepare = prepare
         self._status, self._theirs = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         go, self._go = os.pipe2(os.O_CLOEXEC)
         # Open for writing too: when the daemon dies now, bubblewrap waits for ever instead of reading an end of file
@@ -40,6 +45,7 @@ class Namespace:
         for fd in (self._theirs, self._wait):
             self._handed_over.callback(os.close, fd)
         self._said = b""
+        self._first = 0
         self._init: int | None = None
 
     def __enter__(self) -> Self:
@@ -63,7 +69,9 @@ class Namespace:
         """Get hold of the first process of the namespace, then let it go ahead; no hold when bubblewrap gave up."""
         await self._take_hold()
         if self._init is not None:
-            os.write(self._go, b"1")
+            await self._prepare(self._first, self._init)
+            with contextlib.suppress(BrokenPipeError):  # it died meanwhile, and has said why
+                os.write(self._go, b"1")
 
     def kill(self) -> None:
         """Kill the namespace."""
@@ -91,13 +99,13 @@ class Namespace:
         if self._init is not None:
             return
         while b"\n" not in self._said:
-            await _readable(self._status)
+            await readable(self._status)
             more = self._read()
             if not more:
                 return
             self._said += more
-        first = json.loads(self._said.splitlines()[0])
-        self._init = os.pidfd_open(first["child-pid"])
+        self._first = json.loads(self._said.splitlines()[0])["child-pid"]
+        self._init = os.pidfd_open(self._first)
         self._fds.callback(os.close, self._init)
 
     def _read(self) -> bytes:
@@ -105,19 +113,3 @@ class Namespace:
             return os.read(self._status, STATUS_LIMIT)
         except BlockingIOError:
             return b""
-
-
-async def _readable(fd: int) -> None:
-    loop = asyncio.get_running_loop()
-    ready: asyncio.Future[None] = loop.create_future()
-
-    def notice() -> None:
-        loop.remove_reader(fd)
-        if not ready.done():
-            ready.set_result(None)
-
-    loop.add_reader(fd, notice)
-    try:
-        await ready
-    finally:
-        loop.remove_reader(fd)

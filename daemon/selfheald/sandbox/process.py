@@ -85,20 +85,25 @@ def in_memory(name: str, content: bytes) -> int:
 
 async def died(pidfd: int, within: float | None = None) -> None:
     """Wait until the process behind a pidfd is dead, reaped or not. Raises TimeoutError."""
+    async with asyncio.timeout(within):
+        await readable(pidfd)
+
+
+async def readable(fd: int) -> None:
+    """Wait until there is something to read, or the end of it."""
     loop = asyncio.get_running_loop()
-    dead: asyncio.Future[None] = loop.create_future()
+    ready: asyncio.Future[None] = loop.create_future()
 
     def notice() -> None:
-        loop.remove_reader(pidfd)
-        if not dead.done():
-            dead.set_result(None)
+        loop.remove_reader(fd)
+        if not ready.done():
+            ready.set_result(None)
 
-    loop.add_reader(pidfd, notice)
+    loop.add_reader(fd, notice)
     try:
-        async with asyncio.timeout(within):
-            await dead
+        await ready
     finally:
-        loop.remove_reader(pidfd)
+        loop.remove_reader(fd)
 
 
 async def run(start: Start, keeper: Keeper, on_line: OnLine, limit: timedelta) -> Exit:

@@ -41,17 +41,18 @@ ETC = (
     "/etc/ssl/certs",
     "/etc/ssl/openssl.cnf",
 )
-"""What programs need for names, certificates and time; shown where it exists."""
+"""What programs need for certificates, time and names of services; shown where it exists."""
 
 PASSWD = b"agent:x:1000:1000:agent:/home/agent:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/bin/false\n"
 GROUP = b"agent:x:1000:\nnogroup:x:65534:\n"
+MADE: Mapping[str, bytes] = {"/etc/passwd": PASSWD, "/etc/group": GROUP}
+"""Files that know the inside only."""
 
 ISOLATION = (
     *("--unshare-user", "--uid", UID, "--gid", UID, "--disable-userns"),
     *("--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--hostname", "sandbox"),
     *("--die-with-parent", "--new-session", "--cap-drop", "ALL"),
 )
-"""The network is the host's."""
 
 
 def system(root: Path = Path("/")) -> Iterator[str]:
@@ -64,7 +65,7 @@ def system(root: Path = Path("/")) -> Iterator[str]:
         elif path.is_dir():
             yield from ("--ro-bind", alias, alias)
     for name in ETC:
-        # A link (resolv.conf often is one) may lead to where nothing is shown: its target is put in its place.
+        # A link (localtime often is one) may lead to where nothing is shown: its target is put in its place.
         yield from ("--ro-bind-try", os.path.realpath(name), name)
 
 
@@ -83,9 +84,10 @@ def shared(tree: Path, home: Path, mounts: Sequence[Path]) -> Iterator[str]:
     yield from ("--bind", str(home), HOME, "--bind", str(tree), TREE, "--chdir", TREE)
 
 
-def users(passwd: int, group: int) -> Iterator[str]:
-    """Give bubblewrap's arguments for a user database that knows the user inside only, from two file descriptors."""
-    yield from ("--ro-bind-data", str(passwd), "/etc/passwd", "--ro-bind-data", str(group), "/etc/group")
+def made(files: Mapping[str, int]) -> Iterator[str]:
+    """Give bubblewrap's arguments for files of our own making, from file descriptors."""
+    for path, fd in files.items():
+        yield from ("--ro-bind-data", str(fd), path)
 
 
 def environment(env: Mapping[str, str]) -> Iterator[str]:
