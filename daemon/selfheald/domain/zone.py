@@ -14,6 +14,16 @@ class Scope:
     organization_id: str
     project_id: str
     workflow_ids: frozenset[str]
+    """The workflow that failed, and, in later attempts of a case, the one on our own branch too."""
+    pipeline_ids: frozenset[str]
+    """Those known when the attempt starts; what else belongs to the workflows is looked up when it is asked for."""
+    job_ids: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Members:
+    """What belongs to a workflow."""
+
     pipeline_ids: frozenset[str]
     job_ids: frozenset[str]
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from selfheald.domain.ids import AgentName, OrganizationName, ProjectName
 from selfheald.domain.redaction import SecretSpan
-from selfheald.domain.zone import Budget, Metered, Scope
+from selfheald.domain.zone import Budget, Members, Metered, Scope
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +76,9 @@ class Tools(Protocol):
 
     async def call(self, name: str, arguments: Mapping[str, Any]) -> ToolAnswer:
         """Ask a tool. What goes wrong at Semaphore is an answer with ``is_error``."""
+
+    async def members(self, workflow_id: str) -> Members:
+        """Look up what belongs to a workflow now. Raises SelfhealdError."""
 
 
 class Redact(Protocol):

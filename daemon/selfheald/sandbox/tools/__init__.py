@@ -1,0 +1,1 @@
+"""The MCP gateway: to an agent the server ``semaphore``, held to the failing workflow."""
