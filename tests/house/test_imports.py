@@ -10,7 +10,7 @@ from tests.house.checkout import SOURCE, modules
 ROOMS = {
     "apscheduler": ("engine/schedule.py",),
     "github": ("github/",),
-    "httpx": ("semaphore/",),
+    "httpx": ("semaphore/", "sandbox/model/"),
     "httpx2": ("semaphore/",),
     "mcp": ("semaphore/", "sandbox/"),
     "sqlite3": ("store/",),

@@ -14,10 +14,10 @@ from tests.system.scripted_model import Cut, Fail, Reject, Say, ScriptedModel, S
 
 from selfheald.agents.build import make_agent
 from selfheald.agents.codex_install import CODEX_TESTED
-from selfheald.agents.prices import Prices
 from selfheald.agents.spec import AgentSpec
 from selfheald.domain.attempt import AttemptOutcome, Usage
 from selfheald.domain.ids import AgentName
+from selfheald.domain.prices import Prices
 from selfheald.ports import AgentReport, AgentTask
 from selfheald.sandbox.bubblewrap import Bubblewrap
 from selfheald.sandbox.unconfined import Unconfined

@@ -12,12 +12,12 @@ from pathlib import Path
 from selfheald.agents.codex_events import Story, event_of, line_about, outcome_of, told
 from selfheald.agents.codex_install import CODEX_TESTED, INSTALL, Installed, find_codex
 from selfheald.agents.desk import Desk, Redactor, desk
-from selfheald.agents.prices import cost_micros
 from selfheald.agents.report import noted, reported
 from selfheald.agents.spec import KEY_NAME, AgentSpec
 from selfheald.domain.attempt import Usage
 from selfheald.domain.errors import NotFoundError, SelfhealdError
 from selfheald.domain.ids import AgentName
+from selfheald.domain.prices import cost_micros
 from selfheald.ports import AgentReport, AgentTask, Command, Layout, Probe, Sandbox
 
 TRANSCRIPT = "transcript.jsonl"

@@ -8,13 +8,13 @@ from datetime import timedelta
 from pathlib import Path
 
 from selfheald.agents.desk import PROMPT, Desk, Redactor, desk
-from selfheald.agents.prices import cost_micros
 from selfheald.agents.report import noted, reported
 from selfheald.agents.spec import KEY_NAME, AgentSpec
 from selfheald.domain.attempt import AttemptOutcome, Usage
 from selfheald.domain.errors import SelfhealdError
 from selfheald.domain.ids import AgentName
 from selfheald.domain.plain import last_part, one_line, plain
+from selfheald.domain.prices import cost_micros
 from selfheald.ports import AgentReport, AgentTask, Command, Exit, Probe, Sandbox
 
 TRANSCRIPT = "transcript.txt"

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from selfheald.agents.prices import Prices
 from selfheald.domain.errors import UnauthorizedError
 from selfheald.domain.ids import AgentName
+from selfheald.domain.prices import Prices
 
 KEY_NAME = "SELFHEALD_MODEL_KEY"
 """The variable that holds the model's key inside the sandbox."""

@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 import structlog
 
 from selfheald.agents.build import make_agent
-from selfheald.agents.prices import Prices
 from selfheald.agents.spec import DEFAULT_BASE_URL, AgentSpec
 from selfheald.domain.errors import ConfigError
 from selfheald.domain.events import Event
 from selfheald.domain.ids import AgentName, OrganizationName
+from selfheald.domain.prices import Prices
 from selfheald.engine.clock import SystemClock
 from selfheald.engine.dryrun import DryRunCodeHost, DryRunRepositories
 from selfheald.git.repositories import GitRepositories

@@ -63,11 +63,12 @@ _FREE = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """What the model's provider says was used, in tokens; cached input is part of ``input_tokens``."""
+    """What the model's provider says was used, in tokens; what was read from, or put into, its cache is input too."""
 
     model: str = ""
     input_tokens: int = 0
     cached_input_tokens: int = 0
+    cache_write_tokens: int = 0
     output_tokens: int = 0
 
 

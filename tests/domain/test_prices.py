@@ -2,8 +2,8 @@
 
 from decimal import Decimal
 
-from selfheald.agents.prices import Prices, cost_micros
 from selfheald.domain.attempt import Usage
+from selfheald.domain.prices import Prices, cost_micros
 
 PRICES = Prices(input=Decimal("1.25"), cached_input=Decimal("0.125"), output=Decimal(10))
 

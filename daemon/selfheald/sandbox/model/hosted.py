@@ -1,0 +1,133 @@
+"""What a provider would do or fetch for the agent outside the sandbox: a way around the gate. Pure.
+
+Tools that run at the provider (search, code, files, remote MCP servers) are taken out of requests, and so are
+parameters that bring such tools along, change the price, or hide the usage. A request that has the provider fetch an address is
+refused: the address can carry anything out.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from selfheald.sandbox.model.forms import Form
+
+_OPENAI_TOOLS = frozenset(
+    {"function", "custom", "local_shell", "apply_patch", "computer", "computer_use_preview", "tool_search"}
+)
+"""The agent carries these out, or they only choose among its tools."""
+
+_ANTHROPIC_TOOLS = re.compile(r"custom|(?:bash|text_editor|computer|memory|tool_search_tool_\w+)_\d{8}")
+_GOOGLE_TOOLS = frozenset({"functionDeclarations", "function_declarations"})
+
+_PARAMETERS = {
+    Form.RESPONSES: ("background", "conversation", "prompt", "service_tier"),
+    Form.CHAT: ("n", "plugins", "service_tier", "web_search_options"),
+    Form.MESSAGES: ("container", "mcp_servers", "speed"),
+    Form.GEMINI: ("cachedContent", "cached_content"),
+}
+_HARMLESS = ("null", "false", "1", '"auto"', '"default"')
+
+_CONTENT = {
+    Form.RESPONSES: ("input",),
+    Form.CHAT: ("messages",),
+    Form.MESSAGES: ("messages", "system"),
+    Form.GEMINI: ("contents", "systemInstruction", "system_instruction"),
+}
+"""Where messages stand."""
+
+_SEARCHING = re.compile(r"search|deep-research|:online", re.IGNORECASE)
+"""In the name of a model that looks things up by itself."""
+
+_DEEPEST = 4
+"""Content within content: a tool's result in a message holds texts and images, no further results."""
+
+
+def searches(model: str) -> bool:
+    """Whether a model looks things up outside by itself."""
+    return bool(_SEARCHING.search(model))
+
+
+def strip(form: Form, body: dict[str, Any]) -> list[str]:
+    """Take out what would run or be fetched outside; gives a line for each thing that was taken out."""
+    gone = [f"parameter {name}" for name in _PARAMETERS[form] if json.dumps(body.pop(name, None)) not in _HARMLESS]
+    gone += _without_hosted(form, body)
+    if form is Form.RESPONSES and isinstance(body.get("input"), list):
+        for item in body["input"]:
+            if isinstance(item, dict) and "tools" in item:
+                gone += _without_hosted(form, item)
+    return gone
+
+
+def fetched(form: Form, body: Mapping[str, Any]) -> bool:
+    """Whether the provider is asked to fetch an address."""
+    return any(_address(block) for name in _CONTENT[form] for block in _blocks(body.get(name), _DEEPEST))
+
+
+def _without_hosted(form: Form, holder: dict[str, Any]) -> list[str]:
+    tools = holder.get("tools")
+    if tools is None:
+        return []
+    kept, gone = _split(form, tools if isinstance(tools, list) else [tools])
+    if gone:
+        holder["tools"] = kept
+        if not kept:
+            del holder["tools"]
+        if not kept or isinstance(holder.get("tool_choice"), dict):
+            holder.pop("tool_choice", None)
+    return gone
+
+
+def _split(form: Form, tools: list[Any]) -> tuple[list[Any], list[str]]:
+    kept: list[Any] = []
+    gone: list[str] = []
+    for tool in tools:
+        if form is Form.GEMINI:
+            mine = {key: value for key, value in tool.items() if key in _GOOGLE_TOOLS} if isinstance(tool, dict) else {}
+            gone += [f"tool {name}" for name in (tool if isinstance(tool, dict) else ()) if name not in mine]
+            kept += [mine] if mine else []
+        elif isinstance(tool, dict) and _is_local(form, tool, gone):
+            kept.append(tool)
+        else:
+            gone.append(f"tool {tool.get('type')}" if isinstance(tool, dict) else "tool without a type")
+    return kept, gone
+
+
+def _is_local(form: Form, tool: dict[str, Any], gone: list[str]) -> bool:
+    kind = tool.get("type")
+    if form is Form.MESSAGES:
+        return kind is None or (isinstance(kind, str) and bool(_ANTHROPIC_TOOLS.fullmatch(kind)))
+    if kind == "namespace":
+        gone += _without_hosted(form, tool)
+        return True
+    if kind == "shell":
+        return isinstance(tool.get("environment"), dict) and tool["environment"].get("type") == "local"
+    return kind in _OPENAI_TOOLS
+
+
+def _blocks(content: Any, depth: int) -> Iterator[Mapping[str, Any]]:
+    """The parts of which messages are made, also those within a tool's result; not the arguments of tools."""
+    if isinstance(content, Mapping):
+        content = [content]
+    if not isinstance(content, list) or depth == 0:
+        return
+    for block in content:
+        if isinstance(block, Mapping):
+            yield block
+            for inner in ("content", "output", "parts", "functionResponse", "function_response"):
+                yield from _blocks(block.get(inner), depth - 1)
+
+
+def _address(block: Mapping[str, Any]) -> bool:
+    image, source = block.get("image_url"), block.get("source")
+    addresses = [image.get("url") if isinstance(image, Mapping) else image, block.get("file_url")]
+    if isinstance(source, Mapping) and source.get("type") == "url":
+        addresses.append(source.get("url"))
+    files = (block.get(key) for key in ("fileData", "file_data"))
+    addresses += [file.get("fileUri") or file.get("file_uri") for file in files if isinstance(file, Mapping)]
+    return any(address is not None and not _carried(address) for address in addresses)
+
+
+def _carried(address: Any) -> bool:
+    """Whether the address is the thing itself."""
+    return isinstance(address, str) and address.startswith("data:")
