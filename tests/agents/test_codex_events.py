@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from selfheald.agents.codex_events import MESSAGE_LIMIT, WAITS_LIMIT, Story, event_of, line_about, outcome_of, told
 from selfheald.domain.attempt import AttemptOutcome, Usage
+from selfheald.domain.limits import Limit
 from selfheald.ports import Exit
 
 USAGE = {"input_tokens": 6000, "cached_input_tokens": 2560, "cache_write_input_tokens": 0, "output_tokens": 210}
@@ -27,6 +28,10 @@ def changed(*changes: Any) -> dict[str, Any]:
     return {"type": "item.completed", "item": {"type": "file_change", "changes": list(changes)}}
 
 
+def over(limit: Limit) -> Exit:
+    return Exit(code=None, timed_out=False, seconds=12.3, stderr="", limit=limit)
+
+
 def failed(text: str) -> dict[str, Any]:
     return {"type": "turn.failed", "error": {"message": text}}
 
@@ -40,6 +45,12 @@ def story(*events: Any) -> Story:
 
 def ended(code: int | None = 0, *, timed_out: bool = False, stderr: str = "") -> Exit:
     return Exit(code=code, timed_out=timed_out, seconds=12.3, stderr=stderr)
+
+
+def test_a_limit_of_the_sandbox_ends_it_by_name() -> None:
+    known = outcome_of(story(DONE), over(Limit.MEMORY))
+
+    assert known == (AttemptOutcome.LIMIT_REACHED, "it reached its limit: `sandbox_limits.memory`")
 
 
 def test_a_completed_turn_is_done_with_the_last_message_and_its_usage() -> None:

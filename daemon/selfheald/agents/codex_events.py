@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from selfheald.domain.attempt import AttemptOutcome, Usage
+from selfheald.domain.limits import reached
 from selfheald.domain.plain import last_part, one_line, plain
 from selfheald.ports import Exit
 
@@ -113,6 +114,8 @@ OUTCOMES: tuple[tuple[re.Pattern[str], AttemptOutcome], ...] = tuple(
 
 def outcome_of(story: Story, ended: Exit) -> tuple[AttemptOutcome, str]:
     """How the attempt ended, and a note for people. The exit code alone is never believed."""
+    if ended.limit:
+        return AttemptOutcome.LIMIT_REACHED, reached(ended.limit)
     if story.hopeless:
         return AttemptOutcome.MODEL_DOWN, f"the model cannot be reached: {story.trouble}"
     if story.failed:

@@ -13,6 +13,7 @@ from selfheald.agents.spec import KEY_NAME, AgentSpec
 from selfheald.domain.attempt import AttemptOutcome, Usage
 from selfheald.domain.errors import SelfhealdError
 from selfheald.domain.ids import AgentName
+from selfheald.domain.limits import reached
 from selfheald.domain.plain import last_part, one_line, plain
 from selfheald.domain.prices import cost_micros
 from selfheald.ports import AgentReport, AgentTask, Command, Exit, Probe, Sandbox
@@ -119,6 +120,8 @@ class CommandAgent:
 
 def _outcome(ended: Exit, stderr: str) -> tuple[AttemptOutcome, str]:
     """How it ended by its exit code. Whether the tree changed is looked at by those who asked."""
+    if ended.limit:
+        return AttemptOutcome.LIMIT_REACHED, reached(ended.limit)
     if ended.timed_out or ended.code == TIMED_OUT:
         return AttemptOutcome.TIMEOUT, f"it was ended after {ended.seconds:.0f} s"
     if ended.code == 0:

@@ -30,6 +30,8 @@ class AttemptOutcome(StrEnum):
     """A budget was used up: the attempt's, the project's day or everybody's day. Its work so far is kept."""
     TURNS_USED_UP = "turns_used_up"
     """The agent's own limit of turns was reached. Its work so far is kept."""
+    LIMIT_REACHED = "limit_reached"
+    """A limit of the sandbox ended it: memory, processes, CPU time, disk or output. The note names it."""
     AGENT_MISSING = "agent_missing"
     """Its program is not there."""
     AUTH_ERROR = "auth_error"

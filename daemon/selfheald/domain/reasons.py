@@ -66,6 +66,7 @@ class Reason(StrEnum):
     MODEL_DOWN = "model_down", "The model's provider could not be reached, or failed."
     RATE_LIMITED = "rate_limited", "The model's provider asked to slow down, or its quota is used up."
     TURNS_USED_UP = "turns_used_up", "The agent reached its own limit of turns."
+    SANDBOX_LIMIT = "sandbox_limit", "One of `sandbox_limits` ended the agent; the attempt's note names it."
     BUDGET_USED_UP = (
         "budget_used_up",
         "The budget of the attempt, of the project's day or of everybody's day was used up.",

@@ -28,6 +28,7 @@ _ENDS = {
     AttemptOutcome.BLOCKED: (CaseState.BLOCKED, Reason.PROTECTED_PATH),
     AttemptOutcome.OVER_BUDGET: (CaseState.OVER_BUDGET, Reason.BUDGET_USED_UP),
     AttemptOutcome.TURNS_USED_UP: (CaseState.EXHAUSTED, Reason.TURNS_USED_UP),
+    AttemptOutcome.LIMIT_REACHED: (CaseState.EXHAUSTED, Reason.SANDBOX_LIMIT),
     AttemptOutcome.VERIFY_FAILED: (CaseState.EXHAUSTED, Reason.VERIFY_FAILED),
     AttemptOutcome.AGENT_MISSING: (CaseState.FAILED, Reason.AGENT_MISSING),
     AttemptOutcome.AUTH_ERROR: (CaseState.FAILED, Reason.AGENT_AUTH),

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
-from selfheald.ports import Command, Sandbox, WorkTree
+from selfheald.ports import Command, Exit, Sandbox, WorkTree
 
 TAIL = 2_000
 """Characters of a failed command's output that are kept."""
@@ -37,5 +37,10 @@ class Verifier:
         ended = await self._sandbox.run(shell, keep)
         if ended.code == 0:
             return ""
-        how = "ran into its time limit" if ended.timed_out else f"ended with {ended.code}"
-        return f"`{command}` {how}:\n" + ("\n".join(output) + "\n" + ended.stderr)[-TAIL:]
+        return f"`{command}` {_how(ended)}:\n" + ("\n".join(output) + "\n" + ended.stderr)[-TAIL:]
+
+
+def _how(ended: Exit) -> str:
+    if ended.limit:
+        return f"reached its limit `sandbox_limits.{ended.limit}`"
+    return "ran into its time limit" if ended.timed_out else f"ended with {ended.code}"

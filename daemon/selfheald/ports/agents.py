@@ -8,6 +8,7 @@ from typing import Protocol
 
 from selfheald.domain.attempt import AttemptOutcome, Usage
 from selfheald.domain.ids import AgentName
+from selfheald.domain.limits import Limit
 from selfheald.ports.zone import Passage
 
 
@@ -45,11 +46,13 @@ class Exit:
     """How a program ended. Every process that it started is gone."""
 
     code: int | None
-    """The exit code; negative for a signal; ``None`` when the time limit or ``stop`` ended it."""
+    """The exit code; negative for a signal; ``None`` when the time limit, another limit or ``stop`` ended it."""
     timed_out: bool
     seconds: float
     stderr: str
     """The end of its standard error, bounded."""
+    limit: Limit | None = None
+    """The limit that it reached, and that ended it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

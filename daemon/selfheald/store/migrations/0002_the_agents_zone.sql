@@ -2,7 +2,7 @@
 
 ALTER TABLE cases ADD COLUMN reserved_micros INTEGER NOT NULL DEFAULT 0 CHECK (reserved_micros >= 0);
 
--- SQLite cannot change a CHECK: the table is made anew, with the outcomes over_budget and turns_used_up.
+-- SQLite cannot change a CHECK: the table is made anew, with the outcomes over_budget, turns_used_up and limit_reached.
 CREATE TABLE attempts_with_zone (
     id                  INTEGER PRIMARY KEY AUTOINCREMENT,
     case_id             INTEGER NOT NULL REFERENCES cases (id),
@@ -13,7 +13,7 @@ CREATE TABLE attempts_with_zone (
     finished_at         TEXT CHECK (finished_at GLOB '????-??-??T??:??:??.??????Z'),
     outcome             TEXT
         CHECK (outcome IN ('fixed', 'no_change', 'refused', 'timeout', 'crashed', 'blocked', 'verify_failed',
-                           'over_budget', 'turns_used_up', 'agent_missing', 'auth_error',
+                           'over_budget', 'turns_used_up', 'limit_reached', 'agent_missing', 'auth_error',
                            'model_down', 'rate_limited', 'interrupted', 'error')),
     commit_sha          TEXT,
     summary             TEXT NOT NULL DEFAULT '',
