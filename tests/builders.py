@@ -33,6 +33,7 @@ from selfheald.domain.policy import (
     Project,
     PullRequestPolicy,
     Rate,
+    SupersededBy,
     Target,
     Validation,
 )
@@ -216,6 +217,7 @@ def project(**overrides: Any) -> Project:
         tags=Choice.SKIP,
         own_pull_requests=Choice.HEAL,
         forked_pull_requests=Choice.SKIP,
+        superseded_by=SupersededBy.COMMIT,
         prompt="Heal the pipeline $SEMAPHORE_PIPELINE_ID.",
         verify=(),
         limits=limits(),

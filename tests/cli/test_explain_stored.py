@@ -8,7 +8,8 @@ from tests import builders as make
 from tests.system.house import SLUG, House
 from tests.system.house import house as built
 
-from selfheald.domain.ids import PipelineId
+from selfheald.domain.ids import PipelineId, Sha
+from selfheald.simulator.bare import branches
 from selfheald.store.open import FILE_NAME, open_store
 
 pytestmark = pytest.mark.system
@@ -22,7 +23,8 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
     """A house whose store has a failed pipeline that Semaphore does not have."""
     async with built(tmp_path) as house:
         house.state.mkdir()
-        gone = make.pipeline(id=GONE, ref=make.branch("gone"))
+        head = (await branches(house.town.github.path(SLUG)))["main"]
+        gone = make.pipeline(id=GONE, ref=make.branch("main"), commit=Sha(head))
         async with await open_store(house.state / FILE_NAME) as store:
             await store.journal.record(make.PROJECT, [gone], cursor=None, now=make.NOW)
         yield house

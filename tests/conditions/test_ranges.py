@@ -11,6 +11,8 @@ SHA = "a" * 40
 HEAD = "b" * 40
 FEATURE = Checkout(commit=SHA, branch="feature")
 PULL_REQUEST = Checkout(commit=SHA, target="develop", source=HEAD)
+BUILT_BEFORE = "c" * 40
+KNOWN = Checkout(commit=SHA, branch="feature", previous=BUILT_BEFORE)
 FORK = Checkout(commit=SHA, target="develop", source=HEAD, is_fork=True)
 
 
@@ -25,7 +27,9 @@ def asked(text: str, checkout: Checkout | None = FEATURE, *, is_tag: bool = Fals
         ("{}", FEATURE, f"master...{SHA}"),
         ("{default_branch: 'main'}", FEATURE, f"main...{SHA}"),
         ("{default_branch: 'feature'}", FEATURE, f"{SHA}^...{SHA}"),
+        ("{default_branch: 'feature'}", KNOWN, f"{BUILT_BEFORE}...{SHA}"),
         ("{branch_range: '$SEMAPHORE_GIT_COMMIT_RANGE'}", FEATURE, f"{SHA}^...{SHA}"),
+        ("{branch_range: '$SEMAPHORE_GIT_COMMIT_RANGE'}", KNOWN, f"{BUILT_BEFORE}...{SHA}"),
         ("{branch_range: '$SEMAPHORE_GIT_SHA^...$SEMAPHORE_GIT_SHA'}", FEATURE, f"{SHA}^...{SHA}"),
         ("{branch_range: 'HEAD~2..HEAD'}", FEATURE, f"{SHA}~2..{SHA}"),
         ("{branch_range: 'stable...$SEMAPHORE_GIT_SHA'}", FEATURE, f"stable...{SHA}"),

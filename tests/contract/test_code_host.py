@@ -147,7 +147,9 @@ async def test_a_branch_is_known_by_its_commit(stage: OpenStage) -> None:
     async with stage() as on:
         pushed = await on.push("feature/ä%2F#1")
 
-        assert await on.host.branch_head(REPOSITORY, "feature/ä%2F#1") == pushed
+        head = await on.host.branch_head(REPOSITORY, "feature/ä%2F#1")
+        assert head
+        assert head.commit == pushed
 
 
 @pytest.mark.parametrize("branch", ["gone", "", "feature/none"])

@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 from tests import builders as make
 from tests.builders import NOW
 
+from selfheald.domain.branch import BranchHead
 from selfheald.domain.conditions.language import Condition
 from selfheald.domain.decide import decide, decide_again, protection, trace
 from selfheald.domain.decision import Defer, Heal, Skip
 from selfheald.domain.history import History
 from selfheald.domain.ids import CaseId, PipelineId, Sha
-from selfheald.domain.observation import Observation, origin_of
+from selfheald.domain.observation import Observation, SourceBranch, origin_of
 from selfheald.domain.pipeline import Pipeline, Result, State
 from selfheald.domain.policy import BranchFilter, Choice, Mode, Project, Rate
 from selfheald.domain.proposal import PullRequest
@@ -283,3 +284,22 @@ def test_guards_and_limits_are_asked_again_when_the_case_is_opened(
     history: History, decision: Skip | Defer | None
 ) -> None:
     assert decide_again(observation(history=history)) == decision
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        (
+            SourceBranch(head=BranchHead(commit=make.sha(7))),
+            "; superseded_by commit",
+        ),
+        (SourceBranch(head=None), "the branch is gone"),
+        (SourceBranch(head=BranchHead(commit=make.sha(7), message="[skip ci]")), "which is not built"),
+        (SourceBranch(head=None, readable=False), "could not be read"),
+        (None, "main; not looked at"),
+    ],
+)
+def test_the_trace_tells_where_the_branch_is(source: SourceBranch | None, words: str) -> None:
+    checks = trace(replace(observation(), source=source))
+
+    assert words in next(check.saw for check in checks if "newest one of its branch" in check.question)

@@ -6,11 +6,13 @@ import pytest
 from tests import builders as make
 from tests.builders import NOW
 
+from selfheald.domain.branch import BranchHead
 from selfheald.domain.case import END_STATES, CaseState
 from selfheald.domain.pipeline import Pipeline, Result
+from selfheald.domain.policy import SupersededBy
 from selfheald.domain.proposal import PullRequestState
 from selfheald.domain.reasons import Reason
-from selfheald.domain.superseding import after_branch_gone, after_newer_pipeline, no_longer_needed
+from selfheald.domain.superseding import after_left_behind, after_newer_pipeline, left_behind, no_longer_needed
 
 UNPROPOSED = (
     CaseState.AWAITING_APPROVAL,
@@ -56,9 +58,27 @@ def test_a_case_with_a_pull_request_or_at_its_end_stays(state: CaseState) -> Non
 
 
 def test_a_case_ends_with_its_branch() -> None:
-    after = after_branch_gone(make.case(), now=NOW)
+    after = after_left_behind(make.case(), Reason.BRANCH_GONE, now=NOW)
 
     assert (after.state, after.reason) == (CaseState.SUPERSEDED, Reason.BRANCH_GONE)
+
+
+@pytest.mark.parametrize(
+    ("head", "by", "reason"),
+    [
+        (None, SupersededBy.COMMIT, Reason.BRANCH_GONE),
+        (None, SupersededBy.PIPELINE, Reason.BRANCH_GONE),
+        (BranchHead(commit=make.sha(1)), SupersededBy.COMMIT, None),
+        (BranchHead(commit=make.sha(5)), SupersededBy.COMMIT, Reason.SUPERSEDED),
+        (BranchHead(commit=make.sha(5)), SupersededBy.PIPELINE, None),
+        (BranchHead(commit=make.sha(5), message="Bump the version [skip ci]"), SupersededBy.COMMIT, None),
+        (BranchHead(commit=make.sha(5), message="[CI skip] Bump"), SupersededBy.COMMIT, None),
+    ],
+)
+def test_a_failure_is_an_old_one_when_its_branch_is_gone_or_has_a_newer_commit_that_is_built(
+    head: BranchHead | None, by: SupersededBy, reason: Reason | None
+) -> None:
+    assert left_behind(make.sha(1), head, by) is reason
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,19 @@ async def test_changed_files_are_read_for_failures_whose_decision_depends_on_the
     assert found["passed"].changes == found["excluded"].changes == {}
 
 
+async def test_a_push_is_compared_with_what_was_built_before_it() -> None:
+    past = Past()
+    past.ci.put(
+        make.passed_pipeline(id="before", commit=past.commit, created_at=make.ago(hours=1)),
+        make.pipeline(id="failed", commit=past.repositories.add(make.REPOSITORY, {"lib/a": "2"}, parent=past.commit)),
+    )
+
+    found = (await past.read("change_in('/lib', {default_branch: 'main'})"))["failed"]
+
+    assert found.previous_commit == past.commit
+    assert found.changes == {CommitRange(base=past.commit, head=found.pipeline.commit): RangeChanges(files=("lib/a",))}
+
+
 async def test_changed_files_that_cannot_be_read_are_unknown() -> None:
     past = Past()
     past.ci.put(make.pipeline(id="failed"))

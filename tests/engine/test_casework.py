@@ -217,9 +217,11 @@ async def test_a_merged_pull_request_that_was_ours_ends_a_publishing_case(rig: R
     made = rig.code_host.add_pull_request(
         make.REPOSITORY, head_branch=case.branch, body=f"<!-- selfheald case {case.id} -->"
     )
-    rig.code_host.merge(make.REPOSITORY, made.number)
     rig.ci_on_our_branch(case)
-    rig.clock.move(minutes=2)
+    target = rig.targets.get(case.project)
+    assert target
+    assert (await rig.casework.step(case, target)).state is CaseState.PUBLISHING
+    rig.code_host.merge(make.REPOSITORY, made.number)
 
     await rig.casework.work_off()
 

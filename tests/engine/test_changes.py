@@ -62,6 +62,18 @@ async def test_a_push_to_the_default_branch_counts_by_its_last_commit(tmp_path: 
     assert await reason_of(rig, pipeline) is Reason.ALLOWED
 
 
+async def test_a_push_of_several_commits_counts_from_what_was_built_before(tmp_path: Path) -> None:
+    rig = rig_with(tmp_path)
+    repositories = rig.repositories
+    built = repositories.add(make.REPOSITORY, {"cents.py": "right\n"}, branch="main")
+    rig.ci.put(make.passed_pipeline(id="before", commit=built, created_at=make.ago(hours=1)))
+    first = repositories.add(make.REPOSITORY, {"cents.py": "right\n", "billing/tax.py": "x"}, parent=built)
+    second = {"cents.py": "right\n", "billing/tax.py": "x", "orders/list.py": "x"}
+    pipeline = rig.failing(commit=repositories.add(make.REPOSITORY, second, parent=first, branch="main"))
+
+    assert await reason_of(rig, pipeline) is Reason.ALLOWED
+
+
 async def test_a_pull_request_counts_from_where_it_left_its_target(tmp_path: Path) -> None:
     rig = rig_with(tmp_path, "change_in('/billing/')")
     head = feature(rig, {"billing/tax.py": "x"})

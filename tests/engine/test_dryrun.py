@@ -7,6 +7,7 @@ from tests import builders as make
 from tests.fakes.code_host import FakeCodeHost
 from tests.fakes.repositories import FakeRepositories
 
+from selfheald.domain.branch import BranchHead
 from selfheald.domain.errors import TransientError
 from selfheald.domain.proposal import WantedPullRequest
 from selfheald.engine.dryrun import DryRunCodeHost, DryRunRepositories
@@ -49,7 +50,7 @@ async def test_pull_requests_are_read_and_not_made() -> None:
     )
 
     assert await dry.default_branch(make.REPOSITORY) == "main"
-    assert await dry.branch_head(make.REPOSITORY, "main") == make.sha()
+    assert await dry.branch_head(make.REPOSITORY, "main") == BranchHead(commit=make.sha())
     assert await dry.pull_request(make.REPOSITORY, made.number) == made
     with pytest.raises(TransientError, match="dry run"):
         await dry.ensure_pull_request(wanted)

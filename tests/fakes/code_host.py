@@ -6,6 +6,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from selfheald.domain.branch import BranchHead
 from selfheald.domain.errors import NotFoundError, RefusedError, SelfhealdError
 from selfheald.domain.ids import Sha, Slug
 from selfheald.domain.proposal import PullRequest, PullRequestState, WantedPullRequest
@@ -18,6 +19,8 @@ class FakeCodeHost:
     branches: dict[Slug, dict[str, Sha]] = field(default_factory=dict)
     """Every repository with its branches."""
     default_branches: dict[Slug, str] = field(default_factory=dict)
+    messages: dict[Sha, str] = field(default_factory=dict)
+    """Commit messages, where a test cares."""
     pull_requests: dict[tuple[Slug, int], PullRequest] = field(default_factory=dict)
     reviewers: defaultdict[tuple[Slug, int], set[str]] = field(default_factory=lambda: defaultdict(set))
     comments: defaultdict[tuple[Slug, int], list[str]] = field(default_factory=lambda: defaultdict(list))
@@ -94,9 +97,10 @@ class FakeCodeHost:
         await self._called("default_branch", repository)
         return self.default_branches[repository]
 
-    async def branch_head(self, repository: Slug, branch: str) -> Sha | None:
+    async def branch_head(self, repository: Slug, branch: str) -> BranchHead | None:
         await self._called("branch_head", repository)
-        return self.branches[repository].get(branch)
+        commit = self.branches[repository].get(branch)
+        return BranchHead(commit=commit, message=self.messages.get(commit, "")) if commit else None
 
     async def pull_request(self, repository: Slug, number: int) -> PullRequest:
         await self._called("pull_request", repository)

@@ -22,7 +22,7 @@ from selfheald.domain.errors import NotFoundError
 from selfheald.domain.history import History
 from selfheald.domain.ids import AgentName, AttemptId, CaseId, PipelineId, ProjectName, Sha, Slug
 from selfheald.domain.observation import Observation
-from selfheald.domain.pipeline import Pipeline, State
+from selfheald.domain.pipeline import Pipeline, State, previous_commit
 from selfheald.domain.policy import Limits, Rate
 from selfheald.domain.reasons import Reason
 from selfheald.domain.room import Claim, Occupancy, limit_in_the_way
@@ -267,6 +267,9 @@ class FakeJournal:
             ),
             attempts_on_commit=self._attempts_on(repository, commit),
             newer_pipeline=self._newer(project, pipeline),
+            previous_commit=previous_commit(
+                pipeline, [one.pipeline for one in self.verdicts.values() if one.project == project]
+            ),
             cases_on_branch=branch_window.cases,
             cases_in_project=project_window.cases,
             window_frees_at=min(frees, default=None),

@@ -31,4 +31,4 @@ async def main_of(simulated: SimulatedGitHub) -> Sha:
     simulated.observed.clear()
     simulated.hooks.requests.clear()
     assert head is not None
-    return head
+    return head.commit

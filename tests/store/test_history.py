@@ -166,6 +166,21 @@ async def test_a_newer_pipeline_of_the_same_branch_and_file_is_seen(store: AnySt
     assert (await about(store, project=ProjectName("another"))).newer_pipeline is None
 
 
+async def test_the_commit_that_was_built_before_on_the_branch_is_known(store: AnyStore) -> None:
+    await recorded(
+        store,
+        pipeline(id="ppl-2", commit=sha(2), created_at=ago(hours=3)),
+        pipeline(id="ppl-3", commit=sha(3), file="deploy.yml", created_at=ago(hours=2)),
+        pipeline(id="ppl-4", created_at=ago(hours=1)),
+        pipeline(id="ppl-5", commit=sha(5), ref=branch("develop"), created_at=ago(hours=1)),
+        pipeline(id="ppl-6", commit=sha(6), created_at=later(hours=1)),
+        pipeline(),
+    )
+
+    assert (await about(store)).previous_commit == sha(3)
+    assert (await about(store, pipeline(ref=branch("new")))).previous_commit is None
+
+
 async def test_other_pipelines_do_not_supersede(store: AnyStore) -> None:
     created = later(minutes=1)
     running = running_pipeline(id=PipelineId("ppl-5"), created_at=created)

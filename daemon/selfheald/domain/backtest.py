@@ -15,7 +15,7 @@ from selfheald.domain.conditions.ranges import CommitRange, RangeChanges
 from selfheald.domain.decide import decide
 from selfheald.domain.decision import Decision, Defer, Heal
 from selfheald.domain.history import History
-from selfheald.domain.ids import PipelineId, ProjectName
+from selfheald.domain.ids import PipelineId, ProjectName, Sha
 from selfheald.domain.observation import Observation, Origin, origin_of
 from selfheald.domain.pipeline import Pipeline
 from selfheald.domain.policy import Rate, Target
@@ -43,6 +43,8 @@ class Past:
     target: Target
     pipeline: Pipeline
     pull_request: PullRequest | None = None
+    previous_commit: Sha | None = None
+    """What was built before on the same branch."""
     changes: Mapping[CommitRange, RangeChanges] | None = field(default_factory=dict)
 
     @property
@@ -178,6 +180,7 @@ class _Replay:
         return History(
             attempts_on_commit=sum(_same_failure(case.past, past) for case in self._cases),
             newer_pipeline=self._newer(past),
+            previous_commit=past.previous_commit,
             cases_on_branch=by_branch.cases,
             cases_in_project=by_project.cases,
             window_frees_at=min((w.frees_at for w in (by_branch, by_project) if w.frees_at), default=None),

@@ -78,7 +78,8 @@ def _checkout(seen: Observation) -> Checkout:
             is_fork=request.is_fork,
         )
     branch = pipeline.ref.name if pipeline.ref.kind is RefKind.BRANCH else ""
-    return Checkout(commit=pipeline.commit, branch=branch)
+    previous = seen.history.previous_commit if branch else None
+    return Checkout(commit=pipeline.commit, branch=branch, previous=previous or "")
 
 
 def _counted(found: RangeChanges) -> str:

@@ -13,6 +13,7 @@ from selfheald.domain.own_work import made_by_selfheald
 from selfheald.domain.pipeline import RefKind
 from selfheald.domain.policy import Choice, Mode
 from selfheald.domain.reasons import Reason
+from selfheald.domain.superseding import left_behind
 
 ASK_AGAIN = timedelta(minutes=2)
 """When something needed for the decision could not be read."""
@@ -132,6 +133,22 @@ def _newest(seen: Observation) -> Check:
         allows=newer is None,
         saw=f"newer: {newer}" if newer else "none newer has ended",
     )
+
+
+def _still_there(seen: Observation) -> Check:
+    question = "Is its commit still the newest one of its branch?"
+    source, commit, by = seen.source, seen.origin.commit, seen.project.superseded_by
+    if source is None:
+        saw = f"{seen.origin.source_branch or 'no branch of ours'}; not looked at"
+        return Check(reason=Reason.SUPERSEDED, question=question, allows=True, saw=saw)
+    if not source.readable:
+        unread, again = "the branch could not be read", seen.now + ASK_AGAIN
+        return Check(reason=Reason.UNAVAILABLE, question=question, allows=False, saw=unread, retry_at=again)
+    why = left_behind(commit, source.head, by)
+    at = f"at {source.head.commit[:12]}" if source.head else "gone"
+    told = ", which is not built" if source.head and source.head.skips_ci else ""
+    saw = f"failed at {commit[:12]}, the branch is {at}{told}; superseded_by {by}"
+    return Check(reason=why or Reason.SUPERSEDED, question=question, allows=why is None, saw=saw)
 
 
 def _switched_on(seen: Observation) -> Check:
@@ -300,6 +317,7 @@ GUARDS: tuple[_Question, ...] = (
     _not_open,
     _attempts_left,
     _newest,
+    _still_there,
 )
 BEFORE_CONDITION: tuple[_Question, ...] = (
     _switched_on,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from selfheald.domain.ids import CaseId, PipelineId
+from selfheald.domain.ids import CaseId, PipelineId, Sha
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +20,8 @@ class History:
     """Attempts that counted and started from the failed commit, over all cases."""
     newer_pipeline: PipelineId | None = None
     """A pipeline of the same project, ref and file that was created later and has ended."""
+    previous_commit: Sha | None = None
+    """What was built before on the same branch: where the push began, as far as Semaphore tells it."""
     cases_on_branch: int = 0
     """Cases opened for the same source branch within the limit's window."""
     cases_in_project: int = 0

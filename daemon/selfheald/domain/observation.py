@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from selfheald.domain.branch import BranchHead
 from selfheald.domain.conditions.ranges import CommitRange, RangeChanges
 from selfheald.domain.history import History
 from selfheald.domain.ids import Sha
@@ -36,6 +37,15 @@ def origin_of(pipeline: Pipeline, pull_request: PullRequest | None) -> Origin:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SourceBranch:
+    """What GitHub says about the branch that failed."""
+
+    head: BranchHead | None
+    """``None``: the branch is gone, or it could not be read."""
+    readable: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
     """Everything that a decision looks at."""
 
@@ -45,6 +55,8 @@ class Observation:
     """The pull request that was built; ``None`` for branches and tags, and when it could not be read."""
     history: History
     now: datetime
+    source: SourceBranch | None = None
+    """The branch that failed, as it is now; ``None``: it was not looked at, or there is none of ours."""
     changes: Mapping[CommitRange, RangeChanges] | None = field(default_factory=dict)
     """What git says about the ranges of ``change_in``, as far as it was asked; ``None``: it could not be read."""
 

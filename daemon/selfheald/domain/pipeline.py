@@ -1,5 +1,6 @@
 """Semaphore's pipelines in the domain's words. Field semantics: Semaphore's public API v1alpha as implemented."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -120,3 +121,13 @@ class Pipeline:
     def stopped(self) -> bool:
         """Whether it was ended before it could tell: by a human, a newer push or a time limit."""
         return self.state is State.DONE and self.result in (Result.STOPPED, Result.CANCELED)
+
+
+def previous_commit(built: Pipeline, others: Iterable[Pipeline]) -> Sha | None:
+    """What was built before on the same branch, or the like, at another commit; of one project's pipelines."""
+    earlier = [
+        other
+        for other in others
+        if other.ref == built.ref and other.created_at < built.created_at and other.commit not in ("", built.commit)
+    ]
+    return max(earlier, key=lambda other: other.created_at).commit if earlier else None

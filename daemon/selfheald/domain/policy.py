@@ -24,6 +24,15 @@ class Choice(StrEnum):
     HEAL = "heal"
 
 
+class SupersededBy(StrEnum):
+    """What makes a branch's failure an old one."""
+
+    COMMIT = "commit"
+    """A newer commit on the branch, as soon as it is there."""
+    PIPELINE = "pipeline"
+    """A newer pipeline of the branch and file, once it has ended: for branches that are never at rest."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rate:
     """At most ``count`` in any ``window``."""
@@ -106,6 +115,7 @@ class Project:
     tags: Choice
     own_pull_requests: Choice
     forked_pull_requests: Choice
+    superseded_by: SupersededBy
     prompt: str
     """The prompt's template."""
     verify: tuple[str, ...]

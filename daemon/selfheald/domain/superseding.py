@@ -2,8 +2,11 @@
 
 from datetime import datetime
 
+from selfheald.domain.branch import BranchHead
 from selfheald.domain.case import Case, CaseState, advance
+from selfheald.domain.ids import Sha
 from selfheald.domain.pipeline import Pipeline
+from selfheald.domain.policy import SupersededBy
 from selfheald.domain.proposal import PullRequest, PullRequestState
 from selfheald.domain.reasons import Reason
 
@@ -23,9 +26,21 @@ def after_newer_pipeline(case: Case, newer: Pipeline | None, *, now: datetime) -
     return case
 
 
-def after_branch_gone(case: Case, *, now: datetime) -> Case:
-    """The case once its source branch has been deleted."""
-    return advance(case, CaseState.SUPERSEDED, now=now, reason=Reason.BRANCH_GONE)
+def left_behind(commit: Sha, head: BranchHead | None, by: SupersededBy) -> Reason | None:
+    """Why a failure of this commit needs no heal, now that its branch is there; ``None``: it is the newest one.
+
+    A commit that Semaphore does not build leaves the failure before it the newest one.
+    """
+    if head is None:
+        return Reason.BRANCH_GONE
+    if by is SupersededBy.PIPELINE or head.commit == commit or head.skips_ci:
+        return None
+    return Reason.SUPERSEDED
+
+
+def after_left_behind(case: Case, reason: Reason, *, now: datetime) -> Case:
+    """The case once its source branch has moved on or has been deleted."""
+    return advance(case, CaseState.SUPERSEDED, now=now, reason=reason)
 
 
 def no_longer_needed(case: Case, pull_request: PullRequest, newer: Pipeline | None) -> bool:

@@ -8,9 +8,10 @@ import structlog
 from selfheald.domain.backtest import Past
 from selfheald.domain.errors import SelfhealdError
 from selfheald.domain.history import History
+from selfheald.domain.ids import Sha
 from selfheald.domain.lookup import ranges_to_read
 from selfheald.domain.observation import Observation
-from selfheald.domain.pipeline import Pipeline, RefKind
+from selfheald.domain.pipeline import Pipeline, RefKind, previous_commit
 from selfheald.domain.policy import Target
 from selfheald.domain.proposal import PullRequest
 from selfheald.engine.changes import read_changes
@@ -32,20 +33,22 @@ class PastReader:
         ended = [one for one in found if one.done_at and since <= one.done_at <= until]
         numbers = {one.ref.name for one in ended if one.failed and one.ref.kind is RefKind.PULL_REQUEST}
         requests = {number: await self._pull_request(target, number) for number in sorted(numbers)}
-        return [await self._past(target, one, requests) for one in ended]
+        return [await self._past(target, one, requests, previous_commit(one, found)) for one in ended]
 
-    async def _past(self, target: Target, pipeline: Pipeline, requests: dict[str, PullRequest | None]) -> Past:
+    async def _past(
+        self, target: Target, pipeline: Pipeline, requests: dict[str, PullRequest | None], previous: Sha | None
+    ) -> Past:
         is_pull_request = pipeline.ref.kind is RefKind.PULL_REQUEST
         request = requests.get(pipeline.ref.name) if is_pull_request else None
         seen = Observation(
             target=target,
             pipeline=pipeline,
             pull_request=request,
-            history=History(),
+            history=History(previous_commit=previous),
             now=pipeline.done_at or pipeline.created_at,
         )
         changes = await read_changes(self._repositories, target.repository, ranges_to_read(seen))
-        return Past(target=target, pipeline=pipeline, pull_request=request, changes=changes)
+        return Past(target=target, pipeline=pipeline, pull_request=request, previous_commit=previous, changes=changes)
 
     async def _pull_request(self, target: Target, number: str) -> PullRequest | None:
         try:

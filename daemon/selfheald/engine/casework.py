@@ -17,7 +17,7 @@ from selfheald.domain.policy import Target
 from selfheald.domain.proposal import PullRequest, PullRequestState
 from selfheald.domain.reasons import Reason
 from selfheald.domain.steps import after_error, after_look_at_ci, after_look_at_pull_request, used
-from selfheald.domain.superseding import after_branch_gone, no_longer_needed, touched_by_others
+from selfheald.domain.superseding import after_left_behind, no_longer_needed, touched_by_others
 from selfheald.domain.wording import marker
 from selfheald.engine.propose import Proposer
 from selfheald.engine.schedule import rung
@@ -31,6 +31,9 @@ STEPS_AT_ONCE = 8
 """Cases that are worked on side by side; each waits for the network most of the time."""
 
 TOUCHED = "others have pushed to our branch: it is theirs now"
+
+UNPUBLISHED = frozenset({CaseState.PUSHING, CaseState.VALIDATING})
+"""Later on the branch may have moved by the merge of our own pull request."""
 
 WAITING = frozenset({CaseState.PUSHING, CaseState.VALIDATING, CaseState.PUBLISHING, CaseState.PROPOSED})
 
@@ -153,6 +156,10 @@ class Casework:
     async def _next(self, case: Case, target: Target) -> tuple[Case, str]:
         if overtaken := await self._superseder.overtaken(case):
             return overtaken
+        if case.state in UNPUBLISHED:
+            behind = await self._superseder.left_behind(case, target.project.superseded_by)
+            if behind:
+                return behind
         match case.state:
             case CaseState.PUSHING:
                 return await self._push(case)
@@ -192,12 +199,12 @@ class Casework:
 
     async def _publish(self, case: Case, target: Target) -> tuple[Case, str]:
         head = await self._code_host.branch_head(case.repository, case.branch)
-        if head is not None and head != case.pushed:
+        if head is not None and head.commit != case.pushed:
             return advance(case, CaseState.WITHDRAWN, now=self._clock.now(), reason=Reason.BRANCH_TAKEN), TOUCHED
         pull_request = await self._proposer.propose(case, target)
         now = self._clock.now()
         if pull_request is None:
-            return after_branch_gone(case, now=now), GONE
+            return after_left_behind(case, Reason.BRANCH_GONE, now=now), GONE
         after = after_look_at_pull_request(case, pull_request, now=now, look_again=self._look_again)
         return after, pull_request.url
 

@@ -13,8 +13,8 @@ from selfheald.domain.decide import decide, protection
 from selfheald.domain.decision import Decision, Defer, Heal, Skip
 from selfheald.domain.errors import SelfhealdError
 from selfheald.domain.events import CaseMoved, Decided
-from selfheald.domain.lookup import ranges_to_read
-from selfheald.domain.observation import Observation, origin_of
+from selfheald.domain.lookup import branch_to_read, ranges_to_read
+from selfheald.domain.observation import Observation, SourceBranch, origin_of
 from selfheald.domain.pipeline import Pipeline, RefKind
 from selfheald.domain.policy import Mode, Target
 from selfheald.domain.proposal import PullRequest
@@ -46,10 +46,11 @@ class Decider:
     async def observe(self, target: Target, pipeline: Pipeline) -> Observation:
         """Everything that any check looks at."""
         seen = await self._look(target, pipeline)
-        return await self._with_changes(seen, ranges_wanted(seen))
+        seen = await self._with_changes(seen, ranges_wanted(seen))
+        return await self._with_source(seen, seen.origin.source_branch if pipeline.failed else None)
 
     async def _look(self, target: Target, pipeline: Pipeline) -> Observation:
-        """Everything but the changed files: they cost a fetch, and few decisions depend on them."""
+        """Everything but the changed files and the branch's head: they cost requests, few decisions depend on them."""
         pull_request = await self._pull_request(target, pipeline)
         origin, now = origin_of(pipeline, pull_request), self._clock.now()
         history = await self._journal.history(
@@ -66,10 +67,21 @@ class Decider:
     async def _with_changes(self, seen: Observation, ranges: Sequence[CommitRange]) -> Observation:
         return replace(seen, changes=await read_changes(self._repositories, seen.target.repository, ranges))
 
+    async def _with_source(self, seen: Observation, branch: str | None) -> Observation:
+        if branch is None:
+            return seen
+        try:
+            source = SourceBranch(head=await self._code_host.branch_head(seen.target.repository, branch))
+        except SelfhealdError as error:
+            log.warning("branch_unreadable", pipeline=seen.pipeline.id, branch=branch, error=error.message)
+            source = SourceBranch(head=None, readable=False)
+        return replace(seen, source=source)
+
     async def consider(self, target: Target, pipeline: Pipeline, *, first: bool) -> Decision:
         """Decide upon a pipeline, keep the decision, open the case."""
         seen = await self._look(target, pipeline)
         seen = await self._with_changes(seen, ranges_to_read(seen))
+        seen = await self._with_source(seen, branch_to_read(seen))
         decision = decide(seen)
         new_case = _new_case(seen, decision) if isinstance(decision, Heal) else None
         name, now = target.project.name, seen.now
@@ -87,6 +99,7 @@ class Decider:
         if target.project.mode is Mode.OFF:  # its cases rest, so nobody would work on it
             return None, f"{Reason.MODE_OFF}: {Reason.MODE_OFF.meaning}"
         seen = await self._look(target, pipeline)
+        seen = await self._with_source(seen, seen.origin.source_branch)
         if check := protection(seen):
             return None, f"{check.reason}: {check.reason.meaning} ({check.saw})"
         by_hand = Heal(approval=False)

@@ -15,10 +15,9 @@ from selfheald.domain.policy import Limits, Project, Target
 from selfheald.domain.reasons import Reason
 from selfheald.domain.room import after_no_room
 from selfheald.domain.steps import after_attempt, used
-from selfheald.domain.superseding import after_branch_gone
 from selfheald.engine.heal import Healer
 from selfheald.engine.schedule import rung
-from selfheald.engine.supersede import GONE, Superseder
+from selfheald.engine.supersede import Superseder
 from selfheald.engine.targets import Targets
 from selfheald.ports import CaseBook, Clock, Listener
 
@@ -170,8 +169,8 @@ class Dispatcher:
         """One attempt, with signs of life beside it; a lost lease (somebody steered) ends it."""
         with bound_contextvars(case=case.id, project=case.project):
             try:
-                if await self._superseder.branch_is_gone(case):
-                    await self._move(case, after_branch_gone(case, now=self._clock.now()), note=GONE)
+                if behind := await self._superseder.left_behind(case, target.project.superseded_by):
+                    await self._move(case, *behind)
                     return
                 await self._attempt(case, target)
             except SelfhealdError as error:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import structlog
 
+from selfheald.domain.branch import BranchHead
 from selfheald.domain.conditions.ranges import CommitRange, RangeChanges
 from selfheald.domain.errors import TransientError
 from selfheald.domain.ids import Sha, Slug
@@ -65,7 +66,7 @@ class DryRunCodeHost:
         """As the real one."""
         return await self._inner.default_branch(repository)
 
-    async def branch_head(self, repository: Slug, branch: str) -> Sha | None:
+    async def branch_head(self, repository: Slug, branch: str) -> BranchHead | None:
         """As the real one."""
         return await self._inner.branch_head(repository, branch)
 

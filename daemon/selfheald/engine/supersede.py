@@ -7,7 +7,8 @@ from selfheald.domain.errors import SelfhealdError
 from selfheald.domain.events import CaseMoved
 from selfheald.domain.ids import ProjectName
 from selfheald.domain.pipeline import Pipeline
-from selfheald.domain.superseding import after_newer_pipeline
+from selfheald.domain.policy import SupersededBy
+from selfheald.domain.superseding import after_left_behind, after_newer_pipeline, left_behind
 from selfheald.ports import CaseBook, Clock, CodeHost, Journal, Listener
 
 log = structlog.get_logger()
@@ -46,15 +47,23 @@ class Superseder:
         after = after_newer_pipeline(case, newer, now=self._clock.now())
         return None if newer is None or after is case else (after, _note(newer))
 
-    async def branch_is_gone(self, case: Case) -> bool:
-        """Whether the branch that failed was deleted; not known is no: it is looked for again before publishing."""
+    async def left_behind(self, case: Case, by: SupersededBy) -> tuple[Case, str] | None:
+        """The case as it ends because its branch moved on or is gone, with a note; ``None``: it goes on.
+
+        Not known is no: the branch is looked at again before the next step.
+        """
         if case.source_branch is None:
-            return False
+            return None
         try:
-            return await self._code_host.branch_head(case.repository, case.source_branch) is None
+            head = await self._code_host.branch_head(case.repository, case.source_branch)
         except SelfhealdError as error:
             log.warning("branch_not_looked_at", branch=case.source_branch, error=error.message)
-            return False
+            return None
+        reason = left_behind(case.commit, head, by)
+        if reason is None:
+            return None
+        note = f"{case.source_branch} is at {head.commit} now" if head else GONE
+        return after_left_behind(case, reason, now=self._clock.now()), note
 
     async def _end(self, case: Case) -> None:
         for _ in range(TRIES):

@@ -9,6 +9,7 @@ from functools import partial
 from typing import TypeVar
 
 import github
+from selfheald.domain.branch import BranchHead
 from selfheald.domain.errors import (
     RefusedError,
     SelfhealdError,
@@ -16,7 +17,7 @@ from selfheald.domain.errors import (
     UnauthorizedError,
 )
 from selfheald.domain.events import ApiRequest
-from selfheald.domain.ids import Sha, Slug
+from selfheald.domain.ids import Slug
 from selfheald.domain.proposal import PullRequest, PullRequestState, WantedPullRequest
 from selfheald.github import requests_made as made
 from selfheald.github.client import Clients, GitHubApp, GitHubSettings
@@ -76,8 +77,8 @@ class GitHub:
             "get_repository", f"reading {repository}", repository, partial(made.default_branch, repository)
         )
 
-    async def branch_head(self, repository: Slug, branch: str) -> Sha | None:
-        """The commit of a branch, or ``None`` when there is no such branch."""
+    async def branch_head(self, repository: Slug, branch: str) -> BranchHead | None:
+        """The newest commit of a branch, or ``None`` when there is no such branch."""
         doing = f"reading branch {branch!r} of {repository}"
         return await self._call("get_branch", doing, repository, partial(made.branch_head, repository, branch))
 

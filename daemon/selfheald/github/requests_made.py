@@ -8,6 +8,7 @@ from github.GithubObject import NotSet
 from github.PullRequest import PullRequest as GitHubPullRequest
 
 import github
+from selfheald.domain.branch import BranchHead
 from selfheald.domain.ids import Sha, Slug
 from selfheald.domain.proposal import PullRequest, PullRequestState, WantedPullRequest
 from selfheald.github.client import owner_of
@@ -31,8 +32,8 @@ def default_branch(repository: Slug, client: github.Github) -> str:
     return client.get_repo(repository).default_branch
 
 
-def branch_head(repository: Slug, branch: str, client: github.Github) -> Sha | None:
-    """The commit of a branch; ``None`` when there is none of that name."""
+def branch_head(repository: Slug, branch: str, client: github.Github) -> BranchHead | None:
+    """The newest commit of a branch; ``None`` when there is none of that name."""
     if not branch:
         return None
     try:
@@ -42,7 +43,9 @@ def branch_head(repository: Slug, branch: str, client: github.Github) -> Sha | N
             return None
         raise
     # A renamed branch answers with a redirect to its new name.
-    return Sha(found.commit.sha) if found.name == branch else None
+    if found.name != branch:
+        return None
+    return BranchHead(commit=Sha(found.commit.sha), message=found.commit.commit.message)
 
 
 def pull_request(repository: Slug, number: int, client: github.Github) -> PullRequest:

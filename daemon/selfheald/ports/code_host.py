@@ -2,7 +2,8 @@
 
 from typing import Protocol
 
-from selfheald.domain.ids import Sha, Slug
+from selfheald.domain.branch import BranchHead
+from selfheald.domain.ids import Slug
 from selfheald.domain.proposal import PullRequest, WantedPullRequest
 
 
@@ -12,8 +13,8 @@ class CodeHost(Protocol):
     async def default_branch(self, repository: Slug) -> str:
         """The repository's default branch."""
 
-    async def branch_head(self, repository: Slug, branch: str) -> Sha | None:
-        """The commit of a branch, or ``None`` when there is no such branch."""
+    async def branch_head(self, repository: Slug, branch: str) -> BranchHead | None:
+        """The newest commit of a branch, or ``None`` when there is no such branch."""
 
     async def pull_request(self, repository: Slug, number: int) -> PullRequest:
         """One pull request as it is now."""

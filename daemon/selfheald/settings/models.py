@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, Strict
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
-from selfheald.domain.policy import Choice, Mode
+from selfheald.domain.policy import Choice, Mode, SupersededBy
 from selfheald.settings import fields
 from selfheald.settings.values import AgentKind, LogFormat, LogLevel, SandboxKind
 
@@ -17,6 +17,7 @@ DEFAULT_PROMPT_FILE = "prompts/heal.md"
 
 # In the file an enum's member is written as its text.
 _Mode = Annotated[Mode, Strict(strict=False)]
+_SupersededBy = Annotated[SupersededBy, Strict(strict=False)]
 _Choice = Annotated[Choice, Strict(strict=False)]
 _AgentKind = Annotated[AgentKind, Strict(strict=False)]
 _SandboxKind = Annotated[SandboxKind, Strict(strict=False)]
@@ -221,6 +222,8 @@ class DefaultKeys(_Keys):
     tags: _Choice = Choice.SKIP
     """Whether tags' pipelines are healed."""
     pull_requests: PullRequestsKeys = PullRequestsKeys()
+    superseded_by: _SupersededBy = SupersededBy.COMMIT
+    """What makes a failure an old one: a newer `commit` on its branch, or only a newer `pipeline` that has ended."""
     prompt: fields.FilePath | None = DEFAULT_PROMPT_FILE
     """The prompt's file, with `$SEMAPHORE_…` variables; the built-in prompt for `null`, or if this file is missing."""
     verify: list[fields.Line] = []

@@ -123,6 +123,7 @@ def _project(settings: Settings, keys: ProjectKeys, surroundings: Surroundings) 
         tags=merged.tags,
         own_pull_requests=merged.pull_requests.own,
         forked_pull_requests=merged.pull_requests.forks,
+        superseded_by=merged.superseded_by,
         prompt=prompt_of(merged.prompt, surroundings),
         verify=tuple(merged.verify),
         limits=_limits(merged.limits),

@@ -55,8 +55,13 @@ def commit(base_url: str, slug: str, sha: str, message: str) -> Json:
     }
 
 
-def branch(base_url: str, slug: str, name: str, sha: str) -> Json:
-    """A branch."""
+def branch(base_url: str, slug: str, name: str, sha: str, message: str) -> Json:
+    """A branch with its newest commit, as one branch is shown."""
+    return {"name": name, "commit": commit(base_url, slug, sha, message), "protected": False}
+
+
+def listed_branch(base_url: str, slug: str, name: str, sha: str) -> Json:
+    """A branch as it stands in a list: its commit is only named."""
     at = {"sha": sha, "url": f"{base_url}/repos/{slug}/commits/{sha}"}
     return {"name": name, "commit": at, "protected": False}
 

@@ -18,16 +18,17 @@ async def list_branches(call: Call) -> Response:
     """Every branch, a page at a time."""
     heads = sorted((await bare.branches(call.repository())).items())
     items, link = call.page(heads)
-    return call.answer([objects.branch(call.base_url, call.slug, *item) for item in items], link=link)
+    return call.answer([objects.listed_branch(call.base_url, call.slug, *item) for item in items], link=link)
 
 
 async def get_branch(call: Call) -> Response:
     """One branch."""
     name = call.request.path_params["branch"]
     sha = (await bare.branches(call.repository())).get(name)
-    if sha is None:
+    found = await bare.commit_message(call.repository(), sha) if sha else None
+    if found is None:
         raise not_found("Branch not found")
-    return call.answer(objects.branch(call.base_url, call.slug, name, sha))
+    return call.answer(objects.branch(call.base_url, call.slug, name, *found))
 
 
 async def get_ref(call: Call) -> Response:

@@ -65,6 +65,12 @@ WHERE project = :project AND ref = :ref AND file = :file AND created_at > :creat
 ORDER BY created_at DESC LIMIT 1
 """
 
+PREVIOUS_COMMIT = """
+SELECT commit_sha FROM pipelines
+WHERE project = :project AND ref = :ref AND created_at < :created_at AND commit_sha NOT IN ('', :built)
+ORDER BY created_at DESC LIMIT 1
+"""
+
 NEWER_OUTCOME = """
 SELECT payload FROM pipelines
 WHERE project = :project AND ref = :ref AND file = :file AND created_at > :created_at
@@ -152,6 +158,7 @@ def look_back(connection: sqlite3.Connection, question: Question) -> History:
         declined=_case_id(one(DECLINED)),
         attempts_on_commit=int(one(ATTEMPTS_ON_COMMIT) or 0),
         newer_pipeline=_pipeline_id(one(NEWER_PIPELINE)),
+        previous_commit=_sha(one(PREVIOUS_COMMIT)),
         cases_on_branch=on_branch.cases,
         cases_in_project=in_project.cases,
         window_frees_at=min((w.frees_at for w in (on_branch, in_project) if w.frees_at), default=None),
@@ -220,6 +227,10 @@ def _case_id(value: str | int | None) -> CaseId | None:
 
 def _pipeline_id(value: str | int | None) -> PipelineId | None:
     return None if value is None else PipelineId(str(value))
+
+
+def _sha(value: str | int | None) -> Sha | None:
+    return None if value is None else Sha(str(value))
 
 
 def _text(value: str | int | None) -> str | None:

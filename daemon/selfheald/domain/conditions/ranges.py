@@ -1,7 +1,8 @@
 """Which commits ``change_in`` compares, as Semaphore's spc chooses them. Pure: git is the host's.
 
-The push's own range (``$SEMAPHORE_GIT_COMMIT_RANGE``) is not told by Semaphore's API. What the commit itself brought,
-compared with its first parent, stands in for it: for a merge commit that is everything that was merged.
+The push's own range (``$SEMAPHORE_GIT_COMMIT_RANGE``) is not told by Semaphore's API. What was built before on the
+branch stands in for the push's begin. Where nothing is known of that, it is what the commit itself brought, compared
+with its first parent: for a merge commit that is everything that was merged.
 """
 
 import re
@@ -53,6 +54,8 @@ class Checkout:
     source: str = ""
     """The head commit of a pull request."""
     is_fork: bool = False
+    previous: str = ""
+    """The commit that was built before on the branch; empty when it is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +91,7 @@ def _text(value: object, name: str) -> str:
 def _pushed(checkout: Checkout) -> CommitRange:
     if checkout.target:
         return CommitRange(base=checkout.target, head=checkout.source)
-    return CommitRange(base=f"{checkout.commit}^", head=checkout.commit)
+    return CommitRange(base=checkout.previous or f"{checkout.commit}^", head=checkout.commit)
 
 
 def _parsed(text: str, commit: str) -> CommitRange | None:
