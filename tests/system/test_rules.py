@@ -1,15 +1,11 @@
-"""Loops, a human's no, and branches that move on: the real daemon in the simulated town."""
-
-from collections import Counter
+"""A human's no, and branches that move on: the real daemon in the simulated town."""
 
 import pytest
-from tests.system.house import BROKEN, PROJECT, SLUG, House, agent, page, until
+from tests.system.house import SLUG, House, until
 
 from selfheald.domain.case import CaseState
-from selfheald.domain.ids import PipelineId
 from selfheald.domain.reasons import Reason
-from selfheald.ports import Verdict
-from selfheald.store.open import FILE_NAME, open_store
+from selfheald.simulator.runner import Outcome, Plan
 
 pytestmark = pytest.mark.system
 
@@ -57,68 +53,17 @@ async def test_an_agent_at_work_is_stopped_when_its_branch_is_green_again(house:
     assert not await house.branches()
 
 
-async def test_a_fix_that_is_reverted_again_and_again_is_proposed_within_the_limit(house: House) -> None:
-    house.settings["defaults"]["limits"]["cases_per_branch"] = "2 per 24h"
+async def test_a_newer_commit_stops_a_case_before_its_pipeline_has_ended(house: House) -> None:
+    house.town.runner.plans.append(Plan(branches="selfheal-*", outcome=Outcome.NEVER_END))
     async with house.daemon():
         await house.break_main()
-        for number in (1, 2):
-            await house.case(CaseState.PROPOSED, number)
-            await house.town.github.merge(SLUG, number)
-            await house.case(CaseState.HEALED, number)
-            reverted = await house.town.push_files(SLUG, "main", BROKEN, 'Revert "selfheal CI: put it back"')
-            (pipeline,) = await house.town.finished(reverted)
+        await house.case(CaseState.VALIDATING)
 
-        assert await put_off(house, pipeline.id) is Reason.CASES_PER_BRANCH
-        explained = await house.selfheald("explain", pipeline.id, "--json")
+        house.town.runner.plans.append(Plan(branches="main", outcome=Outcome.NEVER_END))
+        newer = await house.town.push_files(SLUG, "main", {"notes.txt": "more\n"}, "Go on")
+        case = await house.case(CaseState.SUPERSEDED)
+        _, history = await house.history(case)
 
-    assert explained.json["reason"] == "cases_per_branch"
-    assert len(house.pull_requests) == 2
-
-
-async def test_a_heal_branch_that_fails_for_ever_uses_up_its_attempts(house: House) -> None:
-    house.settings["agents"] = {"fixer": agent("echo wrong again $SELFHEAL_ATTEMPT > answer.txt")}
-    async with house.daemon() as running:
-        await house.break_main()
-        case = await house.case(CaseState.EXHAUSTED)
-        ours = [one for one in house.project.pipelines if one.workflow.ref == case.branch]
-        reasons = {await house.skipped(pipeline.id) for pipeline in ours}
-        _, metrics = await page(running, "/metrics")
-
-    attempts, _ = await house.history(case)
-    assert len(attempts) == len(ours) == 3
-    assert (case.reason, reasons) == (Reason.ATTEMPTS_USED_UP, {Reason.OWN_BRANCH})
-    assert f'decisions_total{{decision="skip",project="{PROJECT}",reason="own_branch"}} 3.0' in metrics
+    assert case.reason is Reason.SUPERSEDED
+    assert history[-1].note == f"main is at {newer} now"
     assert not house.pull_requests
-
-
-async def test_many_branches_that_fail_at_once_are_healed_within_the_limits(house: House) -> None:
-    house.settings["workers"] = 1
-    house.settings["defaults"]["limits"]["cases_per_project"] = "3 per 24h"
-    commits = [await house.break_main(f"feature/{number}") for number in range(8)]
-    async with house.daemon():
-        for number in (1, 2, 3):
-            await house.case(CaseState.PROPOSED, number)
-        verdicts = [await decided(house, (await house.town.finished(commit))[0].id) for commit in commits]
-
-    assert Counter(verdict.decision for verdict in verdicts) == {"heal": 3, "defer": 5}
-    assert {verdict.reason for verdict in verdicts} == {Reason.ALLOWED, Reason.CASES_PER_PROJECT}
-    assert len(house.pull_requests) == len(await house.branches()) == 3
-
-
-async def decided(house: House, pipeline_id: str) -> Verdict:
-    """What was decided about a pipeline."""
-    async with await open_store(house.state / FILE_NAME, read_only=True) as store:
-        verdict = await store.journal.verdict(PipelineId(pipeline_id))
-    assert verdict
-    return verdict
-
-
-async def put_off(house: House, pipeline_id: str) -> Reason | None:
-    """Why a pipeline is put off, as soon as it is."""
-
-    async def decided() -> Verdict | None:
-        async with await open_store(house.state / FILE_NAME, read_only=True) as store:
-            verdict = await store.journal.verdict(PipelineId(pipeline_id))
-        return verdict if verdict and verdict.decision == "defer" else None
-
-    return (await until(decided, what=house.told)).reason
