@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from tests.system.house import BROKEN, SLUG, Daemon, House, agent, page, until
+from tests.system.house import BROKEN, SLUG, House, agent, page, until
 
 from selfheald.app.daemon import once
 from selfheald.app.outside import open_outside
