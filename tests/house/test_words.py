@@ -36,6 +36,7 @@ BROAD = {
     "daemon/selfheald/engine/heal.py": 1,
     "daemon/selfheald/engine/sweep.py": 1,
     "daemon/selfheald/semaphore/mcp.py": 1,
+    "daemon/selfheald/semaphore/tools/upstream.py": 2,
 }
 """Where an `except Exception` stands, and how many: once per unit of work, and at a library that wraps its errors."""
 

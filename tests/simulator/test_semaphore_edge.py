@@ -58,7 +58,7 @@ async def test_internal_headers_and_old_command_lines_are_turned_away(stage: Sta
 
 
 async def test_unknown_paths_are_oops_and_workflows_has_no_handler(stage: Stage) -> None:
-    unknown, workflows = await stage.get("/artifacts"), await stage.get("/workflows", project_id=stage.project.id)
+    unknown, workflows = await stage.get("/tasks"), await stage.get("/workflows", project_id=stage.project.id)
 
     assert (unknown.status_code, unknown.text) == (404, "oops")
     assert (workflows.status_code, workflows.json()["code"]) == (404, 5)

@@ -271,10 +271,10 @@ def _query(params: Params) -> str:
 
 def _page(read: Callable[[object], list[_Item]], page: int) -> Callable[[Answer], tuple[list[_Item], bool]]:
     """How to read a page: its items, and whether there is a next one."""
-    return lambda answer: (read(answer.json()), _more(answer.headers, page))
+    return lambda answer: (read(answer.json()), has_next(answer.headers, page))
 
 
-def _more(headers: Mapping[str, str], page: int) -> bool:
+def has_next(headers: Mapping[str, str], page: int) -> bool:
     """Whether there is a next page. A page past the end is the last one again, under its own number.
 
     The addresses in ``link`` are never followed: they are http, and lack parameters.

@@ -1,6 +1,7 @@
 """Reads one job's log over HTTP, as it arrives: from Semaphore, or from where a self-hosted agent's log is kept."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
@@ -32,7 +33,8 @@ POLL_SECONDS = 1.0
 class _Reading:
     """What was read so far of one log."""
 
-    tail: LogTail
+    take: Callable[[object], None]
+    """Gets each event, in order."""
     length: int = 0
     """Bytes, over all polls."""
     limit: int = field(default=LOG_LIMIT)
@@ -41,19 +43,38 @@ class _Reading:
     def full(self) -> bool:
         return self.length > self.limit
 
-    def end(self, remark: str = "") -> LogEnd:
+    def end(self, remark: str = "", *, self_hosted: bool = False) -> "LogRead":
         cut = f"only the first {self.limit} bytes of the log were read" if self.full else ""
-        return replace(self.tail.end(), remark=cut or remark)
+        return LogRead(self_hosted=self_hosted, remark=cut or remark)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogRead:
+    """A log whose events were read."""
+
+    self_hosted: bool
+    """Whether the job ran on a self-hosted agent."""
+    remark: str = ""
+    """What else there is to say, e.g. that the log was still being written."""
 
 
 async def read_job_log(client: SemaphoreClient, question: Question, budget: int, limit: int = LOG_LIMIT) -> LogEnd:
-    """The end of a log, at most ``budget`` characters, of whose bytes ``limit`` are read.
+    """The end of a log, at most ``budget`` characters; the rest is that of :func:`read_events`."""
+    tail = LogTail(budget)
+    read = await read_events(client, question, tail.add, limit)
+    return replace(tail.end(), remark=read.remark)
+
+
+async def read_events(
+    client: SemaphoreClient, question: Question, take: Callable[[object], None], limit: int = LOG_LIMIT
+) -> LogRead:
+    """Give each event of a log to ``take``, in order, while it arrives; of its bytes ``limit`` are read.
 
     Semaphore answers with the log of a job on its own machines, and with a redirect to that of a self-hosted one. The
     redirect is followed without the token, and never from https to http. Raises as :meth:`SemaphoreClient.ask` does,
     without its second try.
     """
-    reading = _Reading(LogTail(budget), limit=limit)
+    reading = _Reading(take, limit=limit)
     async with client.asking(question, whole_timeout=LOG_TIMEOUT) as response:
         if response.next_request is None:
             await _read(question, response, reading)
@@ -62,7 +83,7 @@ async def read_job_log(client: SemaphoreClient, question: Question, budget: int,
     return await _poll(client, replace(question, operation="self_hosted_log"), place, reading)
 
 
-async def _poll(client: SemaphoreClient, question: Question, place: httpx.URL, reading: _Reading) -> LogEnd:
+async def _poll(client: SemaphoreClient, question: Question, place: httpx.URL, reading: _Reading) -> LogRead:
     """Read a self-hosted log until it says that it is complete (``next`` is null), or for so long."""
     position: int | None = None
     for _ in range(POLLS):
@@ -70,11 +91,11 @@ async def _poll(client: SemaphoreClient, question: Question, place: httpx.URL, r
         async with client.asking(question, elsewhere=url, whole_timeout=LOG_TIMEOUT) as response:
             following = await _read(question, response, reading)
         if following is None or reading.full:
-            return reading.end()
+            return reading.end(self_hosted=True)
         if following == position:
             await client.sleep(POLL_SECONDS)
         position = following
-    return reading.end("the log was still being written")
+    return reading.end("the log was still being written", self_hosted=True)
 
 
 async def _read(question: Question, response: httpx.Response, reading: _Reading) -> int | None:
@@ -88,10 +109,10 @@ async def _read(question: Question, response: httpx.Response, reading: _Reading)
             if reading.full:
                 return None
             for event in stream.feed(piece):
-                reading.tail.add(event)
+                reading.take(event)
             await asyncio.sleep(0)
         for event in stream.close():
-            reading.tail.add(event)
+            reading.take(event)
     except PassingError as error:
         raise PassingError(f"{question.what}: {error}") from error
     return stream.following

@@ -13,13 +13,14 @@ class RequestRecord:
     """One request that a simulated server has answered."""
 
     api: str
-    """Which server: ``semaphore``, ``github`` or ``git``."""
+    """Which server: ``semaphore``, ``semaphore-mcp``, ``github`` or ``git``."""
     operation: str
-    """What was asked in the server's own word, e.g. ``list_pipelines``; ``unknown`` when no route matched."""
+    """What was asked in the server's own word, e.g. ``list_pipelines``; ``unknown`` when no route matched.
+    A call of the MCP server is named after its tool."""
     method: str
     path: str
     query: str
-    """The raw query string, without the question mark."""
+    """The raw query string, without the question mark; of the MCP server, the body."""
     status: int
     """The status that was answered; 0 when the connection was cut instead."""
     token: str | None

@@ -10,13 +10,14 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from selfheald.simulator import controls, semaphore_hub, semaphore_logs, semaphore_pipelines
+from selfheald.simulator import controls, semaphore_hub, semaphore_logs, semaphore_pipelines, semaphore_storage
 from selfheald.simulator import semaphore_edge as edge
 from selfheald.simulator import semaphore_promotions as promotions
 from selfheald.simulator import semaphore_workflows as workflows
 from selfheald.simulator.faults import Fault, FaultKind
 from selfheald.simulator.hooks import RequestRecord
 from selfheald.simulator.semaphore_asking import Answer, Ask, as_text, internal_error, not_found
+from selfheald.simulator.semaphore_mcp import STREAM, is_mcp, mcp_answer
 from selfheald.simulator.serving import cut_connection, gone
 from selfheald.simulator.world import World
 
@@ -62,6 +63,8 @@ ROUTES = (
     _route("GET", "/promotions", promotions.list_promotions),
     _route("POST", "/promotions", promotions.trigger_promotion),
     _route("GET", "/logs/:id", semaphore_logs.get_logs),
+    _route("GET", "/artifacts", semaphore_storage.list_artifacts),
+    _route("GET", "/artifacts/signed_url", semaphore_storage.sign_artifact),
     _route("GET", "/projects", semaphore_hub.list_projects),
     _route("GET", "/projects/:id", semaphore_hub.describe_project),
     _route("GET", "/jobs", semaphore_hub.list_jobs),
@@ -71,7 +74,10 @@ ROUTES = (
     _route("GET", "/logs/:id", semaphore_logs.get_self_hosted_logs, api="/api/v1"),
 )
 
-OPERATIONS = tuple(sorted({route.operation for route in ROUTES} - {"unknown"}))
+MCP_OPERATION = "mcp"
+"""What faults call every request to the MCP server."""
+
+OPERATIONS = (*sorted({route.operation for route in ROUTES} - {"unknown"}), MCP_OPERATION)
 """Every operation's name, for faults and for request records."""
 
 NO_ROUTE = Route(method="", path=re.compile(""), operation="unknown", handler=lambda _: as_text("oops", status=404))
@@ -85,6 +91,8 @@ def semaphore_app(world: World) -> ASGIApp:
         try:
             if scope["path"].startswith(controls.PREFIX):
                 answer = controls.answer(world, request.method, scope["path"], await request.body())
+            elif is_mcp(scope["path"]):
+                answer = await _mcp_answer(world, request)
             else:
                 answer = await _answer(world, request)
         except ClientDisconnect:
@@ -92,6 +100,8 @@ def semaphore_app(world: World) -> ASGIApp:
         if answer is CUT:
             cut_connection(scope)
             await gone(receive)
+        elif answer is STREAM:
+            await _stream(receive, send)
         else:
             await Response(answer.body, answer.status, dict(answer.headers))(scope, receive, send)
 
@@ -111,6 +121,30 @@ FAULT_ANSWERS = {
 """Faults that answer in the place of the service."""
 
 
+async def _mcp_answer(world: World, request: Request) -> Answer:
+    body = await request.body()
+    operation, answer = mcp_answer(world, request.method, request.headers, body)
+    fault = world.faults.take(MCP_OPERATION, request.url.path, operation)
+    if fault is not None and fault.seconds:
+        await asyncio.sleep(fault.seconds)
+    if fault is not None:
+        answer = FAULT_ANSWERS.get(fault.kind, answer)
+    if fault is not None and fault.kind is FaultKind.TRUNCATED_JSON:
+        answer = replace(answer, body=answer.body[: len(answer.body) // 2])
+    record = _record("semaphore-mcp", operation, request, answer)
+    world.hooks.record(replace(record, query=body.decode(errors="replace")))
+    return answer
+
+
+async def _stream(receive: Receive, send: Send) -> None:
+    """A stream on which nothing comes, for as long as the client listens."""
+    headers = [(name.encode(), value.encode()) for name, value in STREAM.headers.items()]
+    await send({"type": "http.response.start", "status": STREAM.status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"", "more_body": True})
+    await gone(receive)
+    await send({"type": "http.response.body", "body": b""})
+
+
 async def _answer(world: World, request: Request) -> Answer:
     path, query = request.url.path, request.scope["query_string"].decode()
     found = _find(request.method, path)
@@ -119,24 +153,29 @@ async def _answer(world: World, request: Request) -> Answer:
     if fault is not None and fault.seconds:
         await asyncio.sleep(fault.seconds)
     answer = _serve(world, request, found, await request.body(), fault)
-    world.hooks.record(
-        RequestRecord(
-            api="semaphore",
-            operation=route.operation,
-            method=request.method,
-            path=path,
-            query=query,
-            status=answer.status,
-            token=edge.credential(request.headers),
-            host=request.headers.get("host", ""),
-        )
-    )
+    world.hooks.record(_record("semaphore", route.operation, request, answer))
     return answer
+
+
+def _record(api: str, operation: str, request: Request, answer: Answer) -> RequestRecord:
+    return RequestRecord(
+        api=api,
+        operation=operation,
+        method=request.method,
+        path=request.url.path,
+        query=request.scope["query_string"].decode(),
+        status=answer.status,
+        token=edge.credential(request.headers),
+        host=request.headers.get("host", ""),
+    )
 
 
 def _serve(world: World, request: Request, found: Found, body: bytes, fault: Fault | None) -> Answer:
     if fault is not None and fault.kind in FAULT_ANSWERS:
         return FAULT_ANSWERS[fault.kind]
+    if request.url.path.startswith(semaphore_storage.STORAGE):
+        query = dict(parse_qsl(request.scope["query_string"].decode()))
+        return semaphore_storage.storage_answer(world, request.method, request.url.path, query, request.headers)
     needs_token = found.route.handler is not semaphore_logs.get_self_hosted_logs
     sender = edge.admit(world, request.headers, needs_token=needs_token)
     if isinstance(sender, Answer):

@@ -21,6 +21,9 @@ LogEvent = dict[str, Any]
 
 DEFAULT_FILE = ".semaphore/semaphore.yml"
 
+FEATURES = ("artifacts_api", "mcp_server_artifacts_tools", "mcp_server_read_tools")
+"""What an organization has at first of what Semaphore switches on by organization."""
+
 
 def new_id() -> str:
     """A fresh UUID."""
@@ -74,6 +77,8 @@ class Job:
     self_hosted: bool = False
     restricted: bool = False
     """A restricted job hides its environment from the API."""
+    artifacts: dict[str, bytes] = field(default_factory=dict, repr=False)
+    """What it uploaded, by path."""
     created_at: datetime
     updated_at: datetime
     started_at: datetime | None = None
@@ -301,6 +306,8 @@ class Workflow:
     hook_id: str = field(default_factory=new_id)
     branch_id: str = field(default_factory=new_id)
     pipelines: list[Pipeline] = field(default_factory=list)
+    artifacts: dict[str, bytes] = field(default_factory=dict, repr=False)
+    """What its jobs put there, by path."""
 
     @property
     def pipeline(self) -> Pipeline:
@@ -365,5 +372,7 @@ class Organization:
     pipelines: dict[str, Pipeline] = field(default_factory=dict, repr=False)
     jobs: dict[str, Job] = field(default_factory=dict, repr=False)
     """Oldest creation first."""
+    features: set[str] = field(default_factory=lambda: set(FEATURES))
+    """What is switched on."""
     answers: dict[str, Any] = field(default_factory=dict, repr=False)
     """What was answered to each ``request_token``, so that the same one does nothing twice."""
