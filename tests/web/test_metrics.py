@@ -20,6 +20,7 @@ from selfheald.domain.events import (
     CaseMoved,
     Decided,
     Event,
+    GateRefused,
     Load,
     PipelineSeen,
     Swept,
@@ -27,6 +28,7 @@ from selfheald.domain.events import (
 )
 from selfheald.domain.ids import AgentName, OrganizationName, ProjectName
 from selfheald.domain.reasons import Reason
+from selfheald.domain.refusal import RefusalKind
 from selfheald.web.metrics import Metrics
 
 ACME, BILLING, CODEX = OrganizationName("acme"), ProjectName("billing"), AgentName("codex")
@@ -75,6 +77,7 @@ EVERYTHING: list[Event] = [
     ApiRequest(api="github", operation="get_pull", status="200", seconds=0.1),
     Trouble(component="sweep"),
     Load(workers_busy=1, queue_depth=3),
+    GateRefused(project=BILLING, kind=RefusalKind.EGRESS),
 ]
 
 
@@ -193,6 +196,7 @@ def test_requests_trouble_and_load_are_shown(metrics: Metrics) -> None:
     assert value(metrics, "api_request_seconds_count", api="github", operation="get_pull") == 1
     assert value(metrics, "attempt_seconds_count", agent="codex", phase="agent") == 1
     assert value(metrics, "errors_total", component="sweep") == 1
+    assert value(metrics, "gate_refusals_total", project="billing", kind="egress") == 1
     assert (value(metrics, "workers_busy"), value(metrics, "queue_depth")) == (1, 3)
 
 

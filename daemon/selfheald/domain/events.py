@@ -7,6 +7,7 @@ from selfheald.domain.case import Case
 from selfheald.domain.decision import Decision
 from selfheald.domain.ids import AgentName, OrganizationName, ProjectName
 from selfheald.domain.pipeline import Pipeline
+from selfheald.domain.refusal import RefusalKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,4 +93,14 @@ class Load:
     queue_depth: int
 
 
-Event = Swept | PipelineSeen | Decided | CaseMoved | AttemptPhase | AttemptEnded | ApiRequest | Trouble | Load
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateRefused:
+    """The network gate did not let something of an attempt through."""
+
+    project: ProjectName
+    kind: RefusalKind
+
+
+Event = (
+    Swept | PipelineSeen | Decided | CaseMoved | AttemptPhase | AttemptEnded | ApiRequest | Trouble | Load | GateRefused
+)

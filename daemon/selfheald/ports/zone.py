@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from selfheald.domain.ids import AgentName, OrganizationName, ProjectName
+from selfheald.domain.ids import AgentName, CaseId, OrganizationName, ProjectName
 from selfheald.domain.redaction import SecretSpan
 from selfheald.domain.zone import Budget, Members, Metered, Scope
 
@@ -16,6 +16,8 @@ class PassageWanted:
     """What one attempt may reach."""
 
     project: ProjectName
+    case: CaseId | None = None
+    """Under which its refusals are logged."""
     agent: AgentName | None = None
     """Whose model may be asked; ``None``: no model (for commands of ``verify``)."""
     organization: OrganizationName | None = None
@@ -38,7 +40,7 @@ class Passage(Protocol):
 
     @property
     def proxy_url(self) -> str:
-        """The HTTP proxy, as seen from inside, that leads to the hosts of ``egress``."""
+        """The HTTP proxy, as seen from inside, that leads to the hosts of ``egress``. Empty: there is none."""
 
     @property
     def token(self) -> str:
@@ -49,7 +51,11 @@ class Passage(Protocol):
         """The loopback ports inside at which the sandbox has to listen on its behalf."""
 
     async def serve(self, door: int, listener: socket.socket) -> None:
-        """Answer at this listening socket, which was opened inside the sandbox, until the passage closes."""
+        """Answer at this listening socket, which was opened inside the sandbox, until the passage closes.
+
+        Returns as soon as it does; the passage closes the socket. Called anew for each program that runs with it.
+        Raises TransientError when the passage is closed.
+        """
 
     def metered(self) -> Metered:
         """What went through so far; all of it once the passage is closed."""

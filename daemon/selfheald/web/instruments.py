@@ -65,6 +65,9 @@ class Instruments:
             "agent_tokens", "Tokens, as the model counts them.", ("agent", "model", "kind")
         )
         self.agent_cost = self._counter("agent_cost_usd", "Cost by the configured prices.", ("project", "agent"))
+        self.gate_refusals = self._counter(
+            "gate_refusals", "What the network gate did not let through.", ("project", "kind")
+        )
         self.workers_busy = self._gauge("workers_busy", "Attempts that run now.")
         self.queue_depth = self._gauge("queue_depth", "Cases that wait for a worker.")
 

@@ -18,6 +18,7 @@ from selfheald.domain.events import (
     CaseMoved,
     Decided,
     Event,
+    GateRefused,
     Load,
     PipelineSeen,
     Swept,
@@ -75,7 +76,7 @@ class Metrics:
         """The cases that are open as far as is known here."""
         return [case for case, (state, _) in self._cases.items() if not state.is_end]
 
-    def listener(self, event: Event) -> None:
+    def listener(self, event: Event) -> None:  # noqa: C901 - one case for each event
         """Count an event. Neither blocks nor raises."""
         match event:
             case Swept():
@@ -99,6 +100,8 @@ class Metrics:
             case Load():
                 self._metrics.workers_busy.set(event.workers_busy)
                 self._metrics.queue_depth.set(event.queue_depth)
+            case GateRefused():
+                self._metrics.gate_refusals.labels(event.project, event.kind).inc()
             case _:
                 assert_never(event)
 

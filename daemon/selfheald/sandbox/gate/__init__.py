@@ -1,0 +1,1 @@
+"""The network gate: what an attempt may reach outside, and nothing else."""
