@@ -12,6 +12,7 @@ ROOMS = {
     "github": ("github/",),
     "httpx": ("semaphore/", "sandbox/model/"),
     "httpx2": ("semaphore/",),
+    "kingfisher_sdk": ("redaction/library.py",),
     "mcp": ("semaphore/", "sandbox/"),
     "sqlite3": ("store/",),
 }

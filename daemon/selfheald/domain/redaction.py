@@ -71,13 +71,16 @@ def private_keys(text: str) -> Iterator[SecretSpan]:
 
 
 def _end_of_rest(text: str, start: int) -> int:
-    escaped = _ESCAPED_BODY.match(text, start, start + LONGEST_KEY)
+    """Where a private key ends whose last line is missing: after the last line that looks like one of it."""
+    limit = min(len(text), start + LONGEST_KEY)
+    escaped = _ESCAPED_BODY.match(text, start, limit)
     end = escaped.end() if escaped else start
-    for line in text[end : start + LONGEST_KEY].splitlines(keepends=True):
-        if not _is_body(line.rstrip("\r\n")):
+    while end < limit:
+        over = text.find("\n", end, limit) + 1 or limit
+        if not _is_body(text[end:over]):
             break
-        end += len(line)
-    return end if not text[start:end].isspace() else start
+        end = over
+    return start if text[start:end].isspace() else end
 
 
 def _is_body(line: str) -> bool:
