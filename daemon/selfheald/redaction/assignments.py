@@ -20,7 +20,8 @@ NAME = 40
 _WORDS = ("passw", "passphrase", "pwd", "secret", "token", "key", "auth", "credential")
 
 _BARE = r"""[^\s"'`\\,;<>(){}\[\]|&]"""
-_VALUE = rf"""(?:\\?["'`])?(?:(?:bearer|basic|token)[ ]{{1,4}})?(?P<value>{_BARE}{{8,{LONGEST}}})"""
+_PART = _BARE.replace("&", "&=")
+_VALUE = rf"""(?:\\?["'`])?(?:(?:bearer|basic|token)[ ]{{1,4}})?(?P<value>{_PART}{{8,{LONGEST}}}={{0,2}})"""
 _REST = re.compile(_BARE + "*")
 
 _ASSIGNED = re.compile(
