@@ -5,6 +5,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from selfheald.domain.attempt import Attempt
@@ -192,7 +193,7 @@ def limits(**overrides: Any) -> Limits:
         cases_per_branch=Rate(count=3, window=timedelta(hours=24)),
         cases_per_project=Rate(count=10, window=timedelta(hours=24)),
         open_pull_requests=5,
-        cost_usd_per_day=20.0,
+        cost_usd_per_day=Decimal(20),
         cooldown=timedelta(minutes=30),
     )
     return replace(default, **overrides)

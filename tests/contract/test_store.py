@@ -335,7 +335,11 @@ class TestAttempts:
             summary="Round up",
             message="Done.",
             note="slow",
-            usage=Usage(model="gpt", input_tokens=9, cached_input_tokens=4, output_tokens=2),
+            usage=Usage(model="gpt", input_tokens=9, cached_input_tokens=4, cache_write_tokens=1, output_tokens=2),
+            usages=(
+                Usage(model="gpt", input_tokens=8, cached_input_tokens=4, cache_write_tokens=1, output_tokens=1),
+                Usage(model="mini", input_tokens=1, output_tokens=1),
+            ),
             cost_micros=1_234,
             folder="cases/1/one",
         )

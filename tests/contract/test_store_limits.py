@@ -3,6 +3,8 @@
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from decimal import Decimal
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -27,15 +29,16 @@ from tests.fakes.store import FakeStore
 from tests.store.drive import AnyStore, moved, opened, recorded, stepped
 
 from selfheald.domain.attempt import AttemptOutcome
-from selfheald.domain.case import CaseState
+from selfheald.domain.case import CaseState, advance, stay
 from selfheald.domain.decision import Heal, Skip
 from selfheald.domain.history import History
 from selfheald.domain.ids import PipelineId, ProjectName
 from selfheald.domain.observation import Observation
 from selfheald.domain.pipeline import Pipeline, Result
-from selfheald.domain.policy import Rate
+from selfheald.domain.policy import Limits, Rate
 from selfheald.domain.reasons import Reason
 from selfheald.domain.room import Claim
+from selfheald.domain.zone import Budget
 from selfheald.store.open import open_store
 
 HEAL = Heal(approval=False)
@@ -100,8 +103,11 @@ class TestClaiming:
         case = await opened(store)
         held = advance_to_healing(case, owner="me", until=later(minutes=1))
 
-        assert await store.cases.claim(case, held, limits=limits(), now=NOW) == Claim(taken=True)
-        assert await store.cases.case(case.id) == held
+        claim = await store.cases.claim(case, held, limits=limits(), now=NOW)
+
+        assert claim.taken
+        assert claim.case == replace(held, reserved_micros=5_000_000)
+        assert await store.cases.case(case.id) == claim.case
         assert [event.after for event in await store.cases.events(case.id)] == ["queued", "healing"]
 
     async def test_of_two_claims_one_is_taken(self, store: AnyStore) -> None:
@@ -110,7 +116,8 @@ class TestClaiming:
 
         claims = [await store.cases.claim(case, held, limits=limits(concurrent_attempts=2), now=NOW) for _ in range(2)]
 
-        assert claims == [Claim(taken=True), Claim(taken=False)]
+        assert [claim.taken for claim in claims] == [True, False]
+        assert claims[1] == Claim(taken=False)
 
     @pytest.mark.parametrize(
         ("state", "limit"),
@@ -137,7 +144,7 @@ class TestClaiming:
 
         claim = await store.cases.claim(case, held, limits=limits(open_pull_requests=1), now=NOW)
 
-        assert claim == Claim(taken=limit is None, limit=limit)
+        assert (claim.taken, claim.limit) == (limit is None, limit)
 
     async def test_other_projects_do_not(self, store: AnyStore) -> None:
         theirs = {"project": ProjectName("another"), "pipeline": pipeline(id="other", commit=sha(2))}
@@ -161,7 +168,96 @@ class TestClaiming:
 
         claim = await store.cases.claim(case, held, limits=limits(), now=NOW)
 
-        assert claim == Claim(taken=limit is None, limit=limit)
+        assert (claim.taken, claim.limit) == (limit is None, limit)
+
+
+class TestReserving:
+    """What an attempt may cost is held back in the transaction that claims its case."""
+
+    async def test_the_attempt_s_limit_is_reserved_and_is_its_budget(self, store: AnyStore) -> None:
+        claim = await _claimed(store, limits(cost_usd_per_attempt=Decimal("1.5"), tokens_per_attempt=7))
+
+        assert claim.case
+        assert claim.case.reserved_micros == 1_500_000
+        assert claim.budget == Budget(attempt_micros=1_500_000, project_micros=20_000_000, tokens=7)
+
+    async def test_what_is_left_of_the_day_is_reserved_when_it_is_less(self, store: AnyStore) -> None:
+        await _spent(store, 19_000_000)
+
+        claim = await _claimed(store, limits(cost_usd_per_day_of_all=Decimal("19.4")))
+
+        assert claim.case
+        assert claim.case.reserved_micros == 400_000
+        assert claim.budget == Budget(attempt_micros=5_000_000, project_micros=1_000_000, day_micros=400_000)
+
+    async def test_what_others_reserved_is_not_left(self, store: AnyStore) -> None:
+        bounds = limits(concurrent_attempts=9, cost_usd_per_day=Decimal(8))
+
+        first, second, third = [await _claimed(store, bounds) for _ in range(3)]
+
+        assert [claim.case.reserved_micros for claim in (first, second) if claim.case] == [5_000_000, 3_000_000]
+        assert third == Claim(taken=False, limit=Reason.COST_PER_DAY)
+
+    async def test_what_other_projects_spent_and_reserved_counts_for_all(self, store: AnyStore) -> None:
+        elsewhere = ProjectName("another")
+        await _spent(store, 2_000_000, project=elsewhere)
+        bounds = limits(concurrent_attempts=9, cost_usd_per_day_of_all=Decimal(8))
+
+        first, second, third = [
+            await _claimed(store, bounds, project=elsewhere if it == 0 else None) for it in range(3)
+        ]
+
+        assert [claim.case.reserved_micros for claim in (first, second) if claim.case] == [5_000_000, 1_000_000]
+        assert third == Claim(taken=False, limit=Reason.COST_PER_DAY_OF_ALL)
+
+    async def test_an_agent_without_prices_reserves_nothing(self, store: AnyStore) -> None:
+        claim = await _claimed(store, limits(tokens_per_attempt=7), priced=False)
+
+        assert claim.case
+        assert (claim.case.reserved_micros, claim.budget) == (0, Budget(tokens=7))
+
+    async def test_a_case_that_is_given_back_has_given_its_reservation_back(self, store: AnyStore) -> None:
+        claim = await _claimed(store, limits(cost_usd_per_day=Decimal(5)))
+        assert claim.case
+
+        await store.cases.save(claim.case, advance(claim.case, CaseState.QUEUED, now=NOW))
+
+        again = await _claimed(store, limits(cost_usd_per_day=Decimal(5)))
+        assert again.case
+        assert again.case.reserved_micros == 5_000_000
+
+    async def test_a_lease_that_is_renewed_keeps_it(self, store: AnyStore) -> None:
+        claim = await _claimed(store, limits())
+        assert claim.case
+
+        await store.cases.save(claim.case, stay(claim.case, now=NOW, lease_until=later(minutes=5)))
+
+        kept = await store.cases.case(claim.case.id)
+        assert kept
+        assert kept.reserved_micros == 5_000_000
+
+
+_numbers = count(100)
+
+
+async def _claimed(
+    store: AnyStore, bounds: Limits, *, project: ProjectName | None = None, priced: bool = True
+) -> Claim:
+    number = next(_numbers)
+    built = pipeline(id=f"ppl-{number}", commit=sha(number))
+    case = await opened(store, pipeline=built, **({"project": project} if project else {}))
+    held = advance_to_healing(case, owner="me", until=later(minutes=1))
+    return await store.cases.claim(case, held, limits=bounds, now=NOW, priced=priced)
+
+
+async def _spent(store: AnyStore, micros: int, *, project: ProjectName | None = None) -> None:
+    claim = await _claimed(store, limits(), project=project)
+    assert claim.case
+    begun = await store.cases.start_attempt(claim.case, agent=AGENT, folder="f", now=NOW)
+    await store.cases.finish_attempt(
+        replace(begun, outcome=AttemptOutcome.TIMEOUT, finished_at=NOW, cost_micros=micros)
+    )
+    await stepped(store, claim.case, CaseState.EXHAUSTED)
 
 
 class TestNewerPipelines:

@@ -129,6 +129,7 @@ class Rig:
             listener=self.hear,
             workers=workers,
             owner="me",
+            priced={make.AGENT},
             beat=timedelta(milliseconds=5),
         )
         self.casework = Casework(

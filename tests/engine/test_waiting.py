@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -41,7 +42,7 @@ async def waiting(rig: Rig) -> Case:
 
 
 async def test_a_case_waits_when_the_day_s_cost_is_used_up_and_goes_on_the_next_day(tmp_path: Path) -> None:
-    rig = rig_with(tmp_path, make.limits(cost_usd_per_day=3))
+    rig = rig_with(tmp_path, make.limits(cost_usd_per_day=Decimal(3)))
     rig.agent.work = lambda _: costs(3)
     await two_failures(rig)
     await rig.heal()
@@ -58,7 +59,7 @@ async def test_a_case_waits_when_the_day_s_cost_is_used_up_and_goes_on_the_next_
 
 
 async def test_a_case_that_waited_for_a_day_is_given_up_with_the_limit_as_its_reason(tmp_path: Path) -> None:
-    rig = rig_with(tmp_path, make.limits(cost_usd_per_day=0))
+    rig = rig_with(tmp_path, make.limits(cost_usd_per_day=Decimal(0)))
     await two_failures(rig)
     assert not await rig.store.cases.cases(), "no case is opened when nothing may be spent"
     rig = rig_with(tmp_path, make.limits(open_pull_requests=1))

@@ -25,7 +25,7 @@ from selfheald.domain.observation import Observation
 from selfheald.domain.pipeline import Pipeline, State, previous_commit
 from selfheald.domain.policy import Limits, Rate
 from selfheald.domain.reasons import Reason
-from selfheald.domain.room import Claim, Occupancy, limit_in_the_way
+from selfheald.domain.room import Claim, Occupancy, budget_of, limit_in_the_way, reserved
 from selfheald.ports import CaseEvent, Verdict
 
 _A_HUMANS_NO = {CaseState.DECLINED, CaseState.REJECTED, CaseState.CANCELLED}
@@ -83,10 +83,15 @@ class FakeCaseBook:
             self._happened(after, before=before.state, actor=actor, note=note)
         return True
 
-    async def claim(self, before: Case, after: Case, *, limits: Limits, now: datetime) -> Claim:
-        if limit := limit_in_the_way(limits, self._occupancy(before, now)):
+    async def claim(self, before: Case, after: Case, *, limits: Limits, now: datetime, priced: bool = True) -> Claim:
+        held = self._occupancy(before, now)
+        if limit := limit_in_the_way(limits, held):
             return Claim(taken=False, limit=limit)
-        return Claim(taken=await self.save(before, after))
+        budget = budget_of(limits, held, priced=priced)
+        claimed = reserved(after, budget)
+        if not await self.save(before, claimed):
+            return Claim(taken=False)
+        return Claim(taken=True, case=claimed, budget=budget)
 
     async def start_attempt(self, case: Case, *, agent: AgentName, folder: str, now: datetime) -> Attempt:
         earlier = await self.attempts(case.id)
@@ -131,18 +136,22 @@ class FakeCaseBook:
         """Find the open case of a failure."""
         return next((c.id for c in self.all.values() if c.failure_key == key and not c.state.is_end), None)
 
-    def cost_today(self, project: ProjectName, now: datetime) -> int:
-        """What the project's attempts have cost since midnight."""
+    def cost_today(self, project: ProjectName | None, now: datetime) -> int:
+        """What the project's attempts have cost since midnight; ``None``: those of all."""
         midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         todays = (one for one in self.all_attempts.values() if one.started_at >= midnight)
-        return sum(one.cost_micros for one in todays if self.all[one.case_id].project == project)
+        return sum(one.cost_micros for one in todays if project in (None, self.all[one.case_id].project))
 
     def _occupancy(self, case: Case, now: datetime) -> Occupancy:
-        others = [one.state for one in self.all.values() if one.project == case.project and one.id != case.id]
+        elsewhere = [one for one in self.all.values() if one.id != case.id]
+        others = [one.state for one in elsewhere if one.project == case.project]
         return Occupancy(
             attempts_under_way=others.count(CaseState.HEALING),
             proposals_under_way=sum(state in _ON_THE_WAY for state in others),
-            cost_micros_today=self.cost_today(case.project, now),
+            spent_micros=self.cost_today(case.project, now),
+            reserved_micros=sum(one.reserved_micros for one in elsewhere if one.project == case.project),
+            spent_micros_of_all=self.cost_today(None, now),
+            reserved_micros_of_all=sum(one.reserved_micros for one in elsewhere),
         )
 
     def _happened(self, case: Case, *, before: str, actor: str, note: str) -> None:
@@ -275,6 +284,7 @@ class FakeJournal:
             window_frees_at=min(frees, default=None),
             open_pull_requests=sum(c.state in (CaseState.PUBLISHING, CaseState.PROPOSED) for c in in_project),
             cost_micros_today=self.cases.cost_today(project, now),
+            cost_micros_today_of_all=self.cases.cost_today(None, now),
             last_unfixed_at=max((c.closed_at for c in on_branch if _unfixed(c) and c.closed_at), default=None),
         )
 

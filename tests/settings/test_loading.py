@@ -1,6 +1,7 @@
 """A configuration that is right."""
 
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -171,8 +172,8 @@ def test_prices_addresses_and_egress_are_parsed(tmp_path: Path) -> None:
     )
 
     (agent,) = configuration.agents.values()
-    assert agent.prices is not None
-    assert (agent.prices.cached_input, agent.base_url) == (0.1, "http://[::1]:8/v1")
+    assert agent.prices.default is not None
+    assert (agent.prices.default.cached_input, agent.base_url) == (Decimal("0.1"), "http://[::1]:8/v1")
     assert configuration.egress == (("registry.example.com", 443), ("2001:db8::1", 80))
     assert (configuration.listen.host, configuration.listen.port) == ("::1", 0)
 

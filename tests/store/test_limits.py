@@ -5,6 +5,7 @@ import tempfile
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ from selfheald.domain.attempt import AttemptOutcome
 from selfheald.domain.case import Case, CaseState, advance
 from selfheald.domain.events import Event
 from selfheald.domain.policy import Rate
-from selfheald.domain.room import MICROS, Claim
+from selfheald.domain.prices import micros_of
+from selfheald.domain.room import Claim
 from selfheald.engine.decide import Decider
 from selfheald.ports import Clock
 from selfheald.store.open import Store, open_store
@@ -31,14 +33,14 @@ LIMITS = make.limits(
     cases_per_branch=Rate(count=2, window=HOUR),
     cases_per_project=Rate(count=4, window=HOUR),
     open_pull_requests=2,
-    concurrent_attempts=1,
-    cost_usd_per_day=3,
+    concurrent_attempts=2,
+    cost_usd_per_attempt=Decimal("1.25"),
+    cost_usd_per_day=Decimal(3),
     cooldown=timedelta(0),
 )
+ALLOWED = micros_of(LIMITS.cost_usd_per_day)
 TARGET = make.target(project=make.project(limits=LIMITS))
 BRANCHES = st.sampled_from(("main", "feature", "other"))
-COST = MICROS
-"""Of each attempt; at most one runs, so that what is spent is never more than the limit."""
 
 
 class Town(RuleBasedStateMachine):
@@ -85,11 +87,21 @@ class Town(RuleBasedStateMachine):
         self.together(*(self.claimed(store, case) for store in self.stores for case in queued))
 
     @precondition(lambda self: any(case.state is CaseState.HEALING for case in self.cases()))
-    @rule(outcome=st.sampled_from((AttemptOutcome.FIXED, AttemptOutcome.TIMEOUT, AttemptOutcome.INTERRUPTED)))
-    def attempt(self, outcome: AttemptOutcome) -> None:
-        """An attempt is made; when it was interrupted its case is queued again."""
+    @rule(
+        outcome=st.sampled_from((AttemptOutcome.FIXED, AttemptOutcome.TIMEOUT, AttemptOutcome.INTERRUPTED)),
+        used=st.sampled_from((0, 1, 3, 4)),
+    )
+    def attempt(self, outcome: AttemptOutcome, used: int) -> None:
+        """An attempt is made, and uses some quarters of its budget; an interrupted one's case is queued again."""
         case = next(case for case in self.cases() if case.state is CaseState.HEALING)
-        self.loop.run(self.attempted(case, outcome))
+        self.loop.run(self.attempted(case, outcome, case.reserved_micros * used // 4))
+
+    @precondition(lambda self: any(case.state is CaseState.HEALING for case in self.cases()))
+    @rule()
+    def crash(self) -> None:
+        """The holder is gone: the lease is over, the case is queued again."""
+        case = next(case for case in self.cases() if case.state is CaseState.HEALING)
+        self.save(case, CaseState.QUEUED)
 
     @rule(which=st.integers(0, 9))
     def go_on(self, which: int) -> None:
@@ -101,8 +113,10 @@ class Town(RuleBasedStateMachine):
 
     @rule(minutes=st.sampled_from((-30, 1, 20, 60, 1440)))
     def pass_time(self, minutes: int) -> None:
-        """Time goes by, or somebody sets the clock."""
-        self.clock.jump(minutes=minutes)
+        """Time goes by, or somebody sets the clock: not back over midnight, where days would mix."""
+        now = self.clock.now()
+        if (now + timedelta(minutes=minutes)).date() >= now.date():
+            self.clock.jump(minutes=minutes)
 
     @invariant()
     def limits_hold(self) -> None:
@@ -124,7 +138,10 @@ class Town(RuleBasedStateMachine):
         spent = Counter[str]()
         for one in attempts:
             spent[f"{one.started_at:%Y-%m-%d}"] += one.cost_micros
-        assert all(micros <= LIMITS.cost_usd_per_day * MICROS for micros in spent.values())
+        assert all(micros <= ALLOWED for micros in spent.values())
+        reserved = sum(case.reserved_micros for case in cases)
+        assert spent[f"{self.clock.now():%Y-%m-%d}"] + reserved <= ALLOWED
+        assert all(case.state is CaseState.HEALING for case in cases if case.reserved_micros)
 
     def failed(self, branch: str) -> Any:
         self.failures += 1
@@ -145,10 +162,10 @@ class Town(RuleBasedStateMachine):
         held = advance(case, CaseState.HEALING, now=now, lease_owner="me", lease_until=now)
         return await store.cases.claim(case, held, limits=LIMITS, now=now)
 
-    async def attempted(self, case: Case, outcome: AttemptOutcome) -> None:
+    async def attempted(self, case: Case, outcome: AttemptOutcome, cost: int) -> None:
         cases, now = self.stores[1].cases, self.clock.now()
         begun = await cases.start_attempt(case, agent=make.AGENT, folder="f", now=now)
-        await cases.finish_attempt(replace(begun, outcome=outcome, finished_at=now, cost_micros=COST))
+        await cases.finish_attempt(replace(begun, outcome=outcome, finished_at=now, cost_micros=cost))
         to = _AFTER[outcome]
         assert await cases.save(case, advance(case, to, now=now))
 

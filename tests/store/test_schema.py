@@ -7,16 +7,18 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from tests.builders import later
+from tests.builders import AGENT, NOW, later, pipeline
 from tests.store.drive import opened, stepped
 
-from selfheald.domain.attempt import AttemptOutcome
+from selfheald.domain.attempt import AttemptOutcome, Usage
 from selfheald.domain.case import OPEN_STATES, CaseState
 from selfheald.domain.errors import ConfigError
+from selfheald.domain.ids import CaseId
 from selfheald.domain.pipeline import Result, State
 from selfheald.store.database import Database
 from selfheald.store.open import Store, open_store
 from selfheald.store.schema import Migration, copy_into, known_migrations, statements
+from selfheald.store.values import pipeline_text
 
 KNOWN = known_migrations()
 LATEST = KNOWN[-1].version
@@ -236,3 +238,61 @@ class TestPromises:
 
         with pytest.raises(sqlite3.IntegrityError, match="failure_key"):
             raw.execute("UPDATE cases SET state = 'queued', closed_at = NULL WHERE id = 1")
+
+
+class TestTheAgentsZone:
+    """Version 2 makes the table of attempts anew."""
+
+    async def test_attempts_their_numbers_and_indexes_stay(self, path: Path) -> None:
+        await (await Database.open(path, migrations=KNOWN[:1])).close()
+        with closing(sqlite3.connect(path)) as old:
+            old.executescript(VERSION_1_ROWS)
+            indexes = _indexes(old)
+
+        async with await open_store(path) as store:
+            [kept] = await store.cases.attempts(CaseId(1))
+            case = await store.cases.case(CaseId(1))
+            assert case
+            begun = await store.cases.start_attempt(case, agent=AGENT, folder="f", now=NOW)
+
+        assert (kept.id, kept.number, kept.outcome, kept.commit) == (7, 1, AttemptOutcome.FIXED, "abc")
+        assert kept.usage == Usage(model="m", input_tokens=9, cached_input_tokens=4, output_tokens=2)
+        assert (kept.cost_micros, kept.refusals, kept.findings, kept.usages) == (1234, (), (), ())
+        assert case.reserved_micros == 0
+        assert begun.id == 10, "numbers are never used twice, even of attempts that are gone"
+        with closing(sqlite3.connect(path)) as new:
+            assert _indexes(new) >= indexes
+
+    async def test_an_attempt_still_runs_once_at_a_time(self, path: Path) -> None:
+        await (await Database.open(path, migrations=KNOWN[:1])).close()
+        with closing(sqlite3.connect(path)) as old:
+            old.executescript(VERSION_1_ROWS)
+        await (await open_store(path)).close()
+        running = "INSERT INTO attempts (case_id, number, agent, base, started_at) VALUES (1, ?, 'a', 'b', ?)"
+
+        with closing(sqlite3.connect(path)) as new:
+            new.execute(running, (2, AN_INSTANT))
+            with pytest.raises(sqlite3.IntegrityError, match="case_id"):
+                new.execute(running, (3, AN_INSTANT))
+
+
+AN_INSTANT = "2026-11-23T12:00:00.000000Z"
+VERSION_1_ROWS = """
+INSERT INTO pipelines (id, project, project_id, ref, file, commit_sha, state, created_at, seen_at, payload)
+VALUES ('ppl-1', 'billing', 'p', 'r', 'f', 'c', 'done', 'AN_INSTANT', 'AN_INSTANT', '{}');
+INSERT INTO cases (id, version, project, repository, pipeline_id, pipeline, commit_sha, failure_key, branch, state,
+                   opened_at, updated_at, due_at, base, failed_pipeline)
+VALUES (1, 1, 'billing', 'acme/billing', 'ppl-1', 'A_PIPELINE', 'c', 'k', 'b', 'queued',
+        'AN_INSTANT', 'AN_INSTANT', 'AN_INSTANT', 'c', 'ppl-1');
+INSERT INTO attempts (id, case_id, number, agent, base, started_at, finished_at, outcome, commit_sha, model,
+                      input_tokens, cached_input_tokens, output_tokens, cost_micros)
+VALUES (7, 1, 1, 'codex', 'c', 'AN_INSTANT', 'AN_INSTANT', 'fixed', 'abc', 'm', 9, 4, 2, 1234);
+INSERT INTO attempts (id, case_id, number, agent, base, started_at) VALUES (9, 1, 2, 'codex', 'c', 'AN_INSTANT');
+DELETE FROM attempts WHERE id = 9;
+""".replace("AN_INSTANT", AN_INSTANT).replace("A_PIPELINE", pipeline_text(pipeline()))
+
+
+def _indexes(connection: sqlite3.Connection) -> set[tuple[str, str]]:
+    """The indexes on attempts, with what makes them."""
+    found = connection.execute("SELECT name, sql FROM sqlite_master WHERE tbl_name = 'attempts' AND type = 'index'")
+    return {(name, sql) for name, sql in found if sql}

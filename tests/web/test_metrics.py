@@ -178,6 +178,18 @@ def test_attempts_count_tokens_once_and_cost_in_dollars(metrics: Metrics) -> Non
         assert value(metrics, "agent_tokens_total", agent="codex", model="gpt-5", kind=kind) == tokens
 
 
+def test_tokens_are_counted_by_model(metrics: Metrics) -> None:
+    usages = (
+        Usage(model="big", input_tokens=100, cached_input_tokens=40, cache_write_tokens=50, output_tokens=7),
+        Usage(model="small", input_tokens=3),
+    )
+    metrics.listener(AttemptEnded(project=BILLING, attempt=make.attempt(usage=usages[0], usages=usages)))
+
+    for kind, tokens in (("input", 10), ("cached_input", 40), ("cache_write", 50), ("output", 7)):
+        assert value(metrics, "agent_tokens_total", agent="codex", model="big", kind=kind) == tokens
+    assert value(metrics, "agent_tokens_total", agent="codex", model="small", kind="input") == 3
+
+
 def test_names_of_models_from_outside_are_bounded(metrics: Metrics) -> None:
     for number in range(200):
         usage = Usage(model=f"{number}-{'x' * 500}", output_tokens=1)

@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from decimal import Decimal
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,7 +14,6 @@ from selfheald.agents.spec import DEFAULT_BASE_URL, AgentSpec
 from selfheald.domain.errors import ConfigError
 from selfheald.domain.events import Event
 from selfheald.domain.ids import AgentName, OrganizationName
-from selfheald.domain.prices import Prices
 from selfheald.engine.clock import SystemClock
 from selfheald.engine.dryrun import DryRunCodeHost, DryRunRepositories
 from selfheald.git.repositories import GitRepositories
@@ -31,7 +29,6 @@ from selfheald.semaphore.ci import SemaphoreCI
 from selfheald.semaphore.client import SemaphoreClient
 from selfheald.settings.fields import is_loopback
 from selfheald.settings.values import AgentConfig, Configuration, Organization, SandboxKind
-from selfheald.settings.values import Prices as ConfiguredPrices
 from selfheald.store.open import FILE_NAME, Store, open_store
 from selfheald.web.metrics import Metrics
 
@@ -195,16 +192,5 @@ def _agent_spec(agent: AgentConfig) -> AgentSpec:
         base_url=agent.base_url or DEFAULT_BASE_URL,
         api_key=agent.api_key.read if agent.api_key else None,
         binary=Path(agent.binary) if agent.binary else None,
-        prices=_prices(agent.prices),
+        prices=agent.prices.default,
     )
-
-
-def _prices(prices: ConfiguredPrices | None) -> Prices | None:
-    if prices is None:
-        return None
-    return Prices(input=_exact(prices.input), cached_input=_exact(prices.cached_input), output=_exact(prices.output))
-
-
-def _exact(price: float) -> Decimal:
-    """By way of its text: 0.1 in the file is meant as one tenth."""
-    return Decimal(str(price))

@@ -98,6 +98,7 @@ def _dispatcher(outside: Outside, targets: Targets, superseder: Superseder, owne
         listener=outside.events,
         workers=outside.configuration.workers,
         owner=owner,
+        priced={name for name, agent in outside.configuration.agents.items() if agent.prices.known},
     )
 
 

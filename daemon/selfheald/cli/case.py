@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from selfheald.cli import options
-from selfheald.domain.attempt import Attempt
+from selfheald.domain.attempt import Attempt, Usage
 from selfheald.domain.case import Case
 from selfheald.domain.errors import NotFoundError
 from selfheald.domain.ids import CaseId
@@ -117,6 +117,10 @@ def _by(actor: str) -> str:
     return "" if actor == "selfheald" else f"by {actor}"
 
 
+def _tokens(usage: Usage) -> str:
+    return f"{usage.input_tokens}/{usage.output_tokens}" + (f" {usage.model}" if usage.model else "")
+
+
 def _attempts(attempts: Sequence[Attempt]) -> Table:
     table = options.table("", "agent", "outcome", "seconds", "tokens in/out", "USD", "note")
     for attempt in attempts:
@@ -126,7 +130,7 @@ def _attempts(attempts: Sequence[Attempt]) -> Table:
             attempt.agent,
             attempt.outcome or "running",
             f"{seconds:.1f}" if seconds is not None else "",
-            f"{attempt.usage.input_tokens}/{attempt.usage.output_tokens}",
+            options.safe("\n".join(_tokens(usage) for usage in attempt.usages or (attempt.usage,))),
             f"{attempt.cost_micros / 1e6:.4f}" if attempt.cost_micros else "",
             options.safe(attempt.note or attempt.summary),
         )

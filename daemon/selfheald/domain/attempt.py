@@ -98,6 +98,9 @@ class Attempt:
     note: str = ""
     """What went wrong, for people; of a fix what was left out of it, line by line."""
     usage: Usage = Usage()
+    """Of all models together, by the name of the one that was used most."""
+    usages: tuple[Usage, ...] = ()
+    """By model, as the gate counted them."""
     cost_micros: int = 0
     """Millionths of a US dollar; 0 when no price is configured."""
     refusals: tuple[Refusal, ...] = ()

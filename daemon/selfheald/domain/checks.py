@@ -12,6 +12,7 @@ from selfheald.domain.observation import Check, Observation
 from selfheald.domain.own_work import made_by_selfheald
 from selfheald.domain.pipeline import RefKind
 from selfheald.domain.policy import Choice, Mode
+from selfheald.domain.prices import MICROS, micros_of
 from selfheald.domain.reasons import Reason
 from selfheald.domain.superseding import left_behind
 
@@ -268,12 +269,23 @@ def _pull_request_limit(seen: Observation) -> Check:
 
 
 def _cost(seen: Observation) -> Check:
-    used, allowed = seen.history.cost_micros_today / 1e6, seen.project.limits.cost_usd_per_day
+    used, allowed = seen.history.cost_micros_today, seen.project.limits.cost_usd_per_day
     return Check(
         reason=Reason.COST_PER_DAY,
         question="Is `cost_usd_per_day` free?",
-        allows=used < allowed,
-        saw=f"{used:.2f} of {allowed:.2f} USD",
+        allows=used < micros_of(allowed),
+        saw=f"{used / MICROS:.2f} of {allowed:.2f} USD",
+        retry_at=seen.now + LIMIT_CHECK,
+    )
+
+
+def _cost_of_all(seen: Observation) -> Check:
+    used, allowed = seen.history.cost_micros_today_of_all, seen.project.limits.cost_usd_per_day_of_all
+    return Check(
+        reason=Reason.COST_PER_DAY_OF_ALL,
+        question="Is `cost_usd_per_day` of all projects together free?",
+        allows=allowed is None or used < micros_of(allowed),
+        saw="no limit" if allowed is None else f"{used / MICROS:.2f} of {allowed:.2f} USD",
         retry_at=seen.now + LIMIT_CHECK,
     )
 
@@ -327,5 +339,5 @@ BEFORE_CONDITION: tuple[_Question, ...] = (
     _branch_allowed,
 )
 SETTINGS: tuple[_Question, ...] = (*BEFORE_CONDITION, _condition, _fixable_file)
-LIMITS: tuple[_Question, ...] = (_branch_rate, _project_rate, _pull_request_limit, _cost, _rested)
+LIMITS: tuple[_Question, ...] = (_branch_rate, _project_rate, _pull_request_limit, _cost, _cost_of_all, _rested)
 LAST: tuple[_Question, ...] = (_may_write,)

@@ -32,5 +32,7 @@ class History:
     """Cases of the project with a pull request open or about to be (``publishing``, ``proposed``)."""
     cost_micros_today: int = 0
     """The project's cost since midnight UTC, in millionths of a US dollar."""
+    cost_micros_today_of_all: int = 0
+    """That of all projects together."""
     last_unfixed_at: datetime | None = None
     """When the last case on the same source branch ended without a fix; one that is green again needs none."""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from enum import StrEnum
 
 from selfheald.domain.conditions.language import Condition
@@ -72,11 +73,16 @@ class Limits:
     cases_per_branch: Rate
     cases_per_project: Rate
     open_pull_requests: int
-    cost_usd_per_day: float
+    cost_usd_per_day: Decimal
     cooldown: timedelta
     """How long a branch rests after a case on it that ended without a fix."""
     concurrent_attempts: int = 1
     """Attempts of the project that may run at once."""
+    cost_usd_per_attempt: Decimal = Decimal(5)
+    tokens_per_attempt: int | None = None
+    """Input and output together; ``None``: any number."""
+    cost_usd_per_day_of_all: Decimal | None = None
+    """What the attempts of all projects together may cost within a day; ``None``: any amount."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -48,6 +48,7 @@ class Reason(StrEnum):
     CASES_PER_PROJECT = "cases_per_project", "`limits.cases_per_project` is reached."
     OPEN_PULL_REQUESTS = "open_pull_requests", "`limits.open_pull_requests` is reached."
     COST_PER_DAY = "cost_per_day", "`limits.cost_usd_per_day` is reached."
+    COST_PER_DAY_OF_ALL = "cost_per_day_of_all", "`cost_usd_per_day` of all projects together is reached."
     CONCURRENT_ATTEMPTS = "concurrent_attempts", "`limits.concurrent_attempts` is reached."
     COOLDOWN = "cooldown", "A case on this branch ended without a fix less than `limits.cooldown` ago."
     UNAVAILABLE = "unavailable", "Something needed for the decision could not be read; asked again later."

@@ -1,20 +1,20 @@
 """Whether a project's limits let an attempt start now. Pure; the store asks it in the transaction that claims."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from selfheald.domain.budget import binding
 from selfheald.domain.case import Case, CaseState, advance, stay
 from selfheald.domain.policy import Limits
+from selfheald.domain.prices import micros_of
 from selfheald.domain.reasons import Reason
+from selfheald.domain.zone import Budget
 
 LOOK_AGAIN = timedelta(minutes=1)
 """When a claim that a limit stood against is tried again: a pull request may be merged at any moment."""
 
 PATIENCE = timedelta(hours=24)
 """A case that could not be claimed for this long is given up."""
-
-MICROS = 1_000_000
-"""Of a dollar."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,8 +25,13 @@ class Occupancy:
     """Cases that a worker holds."""
     proposals_under_way: int = 0
     """Cases that have a pull request open, or may come to one without being claimed first."""
-    cost_micros_today: int = 0
-    """Since midnight UTC, in millionths of a US dollar. What runs is not in it yet."""
+    spent_micros: int = 0
+    """What the project's attempts of today (UTC) have cost, in millionths of a US dollar; what runs is not in it."""
+    reserved_micros: int = 0
+    """What is held back for the project's attempts under way, whenever they began."""
+    spent_micros_of_all: int = 0
+    """The same of all projects together."""
+    reserved_micros_of_all: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +41,10 @@ class Claim:
     taken: bool
     limit: Reason | None = None
     """The limit that stood against it; ``None`` and not taken: somebody else was faster."""
+    case: Case | None = None
+    """The case as the worker holds it, with what is reserved for it; ``None``: it was not taken."""
+    budget: Budget = Budget()
+    """What its attempt may use up."""
 
 
 def limit_in_the_way(limits: Limits, held: Occupancy) -> Reason | None:
@@ -44,9 +53,38 @@ def limit_in_the_way(limits: Limits, held: Occupancy) -> Reason | None:
         return Reason.CONCURRENT_ATTEMPTS
     if held.proposals_under_way >= limits.open_pull_requests:
         return Reason.OPEN_PULL_REQUESTS
-    if held.cost_micros_today >= limits.cost_usd_per_day * MICROS:
+    if _left_of_project(limits, held) <= 0:
         return Reason.COST_PER_DAY
-    return None
+    left = _left_of_all(limits, held)
+    return Reason.COST_PER_DAY_OF_ALL if left is not None and left <= 0 else None
+
+
+def budget_of(limits: Limits, held: Occupancy, *, priced: bool) -> Budget:
+    """What an attempt that starts now may use up; without prices (not ``priced``) only tokens can bound it."""
+    if not priced:
+        return Budget(tokens=limits.tokens_per_attempt)
+    return Budget(
+        attempt_micros=micros_of(limits.cost_usd_per_attempt),
+        project_micros=_left_of_project(limits, held),
+        day_micros=_left_of_all(limits, held),
+        tokens=limits.tokens_per_attempt,
+    )
+
+
+def reserved(case: Case, budget: Budget) -> Case:
+    """The claimed case, with the smallest of its budgets in money held back for it."""
+    bound = binding(budget)
+    return replace(case, reserved_micros=bound[1] if bound else 0)
+
+
+def _left_of_project(limits: Limits, held: Occupancy) -> int:
+    return micros_of(limits.cost_usd_per_day) - held.spent_micros - held.reserved_micros
+
+
+def _left_of_all(limits: Limits, held: Occupancy) -> int | None:
+    if limits.cost_usd_per_day_of_all is None:
+        return None
+    return micros_of(limits.cost_usd_per_day_of_all) - held.spent_micros_of_all - held.reserved_micros_of_all
 
 
 def after_no_room(case: Case, reason: Reason, *, queued_at: datetime, now: datetime) -> Case:

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections.abc import Collection
 from datetime import timedelta
 
 import structlog
@@ -11,10 +12,12 @@ from selfheald.domain.attempt import Attempt, AttemptOutcome
 from selfheald.domain.case import Case, CaseState, advance, stay
 from selfheald.domain.errors import SelfhealdError
 from selfheald.domain.events import AttemptEnded, CaseMoved, Event, Load, Trouble
-from selfheald.domain.policy import Limits, Project, Target
+from selfheald.domain.ids import AgentName
+from selfheald.domain.policy import Project, Target
 from selfheald.domain.reasons import Reason
-from selfheald.domain.room import after_no_room
+from selfheald.domain.room import Claim, after_no_room
 from selfheald.domain.steps import after_attempt, used
+from selfheald.domain.zone import Budget
 from selfheald.engine.heal import Healer
 from selfheald.engine.schedule import rung
 from selfheald.engine.supersede import Superseder
@@ -44,8 +47,10 @@ class Dispatcher:
         listener: Listener,
         workers: int,
         owner: str,
+        priced: Collection[AgentName],
         beat: timedelta = BEAT,
     ) -> None:
+        """``priced`` are the agents whose tokens have prices: for their attempts money is held back."""
         self._healer = healer
         self._superseder = superseder
         self._targets = targets
@@ -54,6 +59,7 @@ class Dispatcher:
         self._listener = listener
         self._workers = workers
         self._owner = owner
+        self._priced = priced
         self._beat = beat
         self._running: dict[asyncio.Task[None], Case] = {}
         self._draining = False
@@ -120,11 +126,11 @@ class Dispatcher:
         target = self._targets.get(case.project)
         if target is None or not self._may_start(target.project):
             return False
-        claimed = await self._claim(case, target.project.limits)
-        if claimed is None:
+        claim = await self._claim(case, target.project)
+        if claim is None or claim.case is None:
             return False
-        task = group.create_task(self._work(claimed, target), name=f"case {case.id}")
-        self._running[task] = claimed
+        task = group.create_task(self._work(claim.case, target, claim.budget), name=f"case {case.id}")
+        self._running[task] = claim.case
         task.add_done_callback(self._freed)
         return True
 
@@ -137,7 +143,7 @@ class Dispatcher:
         running = sum(case.project == project.name for case in self._running.values())
         return running < project.limits.concurrent_attempts
 
-    async def _claim(self, case: Case, limits: Limits) -> Case | None:
+    async def _claim(self, case: Case, project: Project) -> Claim | None:
         """Take the case, unless it was overtaken or a limit stands against it."""
         if overtaken := await self._superseder.overtaken(case):
             await self._move(case, *overtaken)
@@ -146,10 +152,11 @@ class Dispatcher:
         claimed = advance(
             case, CaseState.HEALING, now=now, tries=case.tries, lease_owner=self._owner, lease_until=now + LEASE
         )
-        claim = await self._cases.claim(case, claimed, limits=limits, now=now)
-        if claim.taken:
-            self._listener(CaseMoved(before=case, after=claimed))
-            return claimed
+        priced = project.agent in self._priced
+        claim = await self._cases.claim(case, claimed, limits=project.limits, now=now, priced=priced)
+        if claim.case:
+            self._listener(CaseMoved(before=case, after=claim.case))
+            return claim
         if claim.limit:
             await self._wait(case, claim.limit)
         return None
@@ -165,14 +172,14 @@ class Dispatcher:
         await self._move(case, after, note="" if known else note)
         log.info("case_waits", case=case.id, project=case.project, limit=limit, state=after.state)
 
-    async def _work(self, case: Case, target: Target) -> None:
+    async def _work(self, case: Case, target: Target, budget: Budget) -> None:
         """One attempt, with signs of life beside it; a lost lease (somebody steered) ends it."""
         with bound_contextvars(case=case.id, project=case.project):
             try:
                 if behind := await self._superseder.left_behind(case, target.project.superseded_by):
                     await self._move(case, *behind)
                     return
-                await self._attempt(case, target)
+                await self._attempt(case, target, budget)
             except SelfhealdError as error:
                 self._trouble("heal", error)
             except Exception:
@@ -180,8 +187,8 @@ class Dispatcher:
                 self._listener(Trouble(component="heal"))
                 log.exception("work_crashed")
 
-    async def _attempt(self, case: Case, target: Target) -> None:
-        work = asyncio.create_task(self._healer.attempt(case, target), name=f"attempt {case.id}")
+    async def _attempt(self, case: Case, target: Target, budget: Budget) -> None:
+        work = asyncio.create_task(self._healer.attempt(case, target, budget), name=f"attempt {case.id}")
         held = case
         try:
             while not (await asyncio.wait({work}, timeout=self._beat.total_seconds()))[0]:

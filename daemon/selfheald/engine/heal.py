@@ -20,6 +20,7 @@ from selfheald.domain.policy import Project, Target
 from selfheald.domain.prompt import render_prompt, variables_of
 from selfheald.domain.proposal import TreeChanges
 from selfheald.domain.wording import commit_message, summary_of
+from selfheald.domain.zone import Budget
 from selfheald.engine.outcome import Ended
 from selfheald.engine.verify import Verifier
 from selfheald.ports import CI, Agent, AgentTask, CaseBook, Clock, Listener, Repositories, WorkTree
@@ -53,8 +54,8 @@ class Healer:
         self._listener = listener
         self._state_dir = state_dir
 
-    async def attempt(self, case: Case, target: Target) -> Attempt:
-        """Make one attempt and write down how it ended; whatever goes wrong is an outcome.
+    async def attempt(self, case: Case, target: Target, budget: Budget) -> Attempt:
+        """Make one attempt within its budget, and write down how it ended; whatever goes wrong is an outcome.
 
         Cancelling ends it as ``interrupted``, which does not count.
         """
@@ -62,6 +63,7 @@ class Healer:
         folder = f"attempts/{case.id}-{len(earlier) + 1}"
         agent, now = target.project.agent, self._clock.now()
         attempt = await self._cases.start_attempt(case, agent=agent, folder=folder, now=now)
+        log.info("attempt_started", case=case.id, attempt=attempt.number, agent=agent, budget=budget)
         ended = Ended(outcome=AttemptOutcome.INTERRUPTED)
         try:
             ended = await self._work(case, target, attempt, [*earlier])

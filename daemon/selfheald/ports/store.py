@@ -112,10 +112,11 @@ class CaseBook(Protocol):
         An event row is written when the state differs or there is a note. ``False``: somebody else was faster.
         """
 
-    async def claim(self, before: Case, after: Case, *, limits: Limits, now: datetime) -> Claim:
+    async def claim(self, before: Case, after: Case, *, limits: Limits, now: datetime, priced: bool = True) -> Claim:
         """Save ``after``, a queued case that a worker takes, if the project's limits leave room for an attempt.
 
-        Both are looked at in one transaction, by :func:`selfheald.domain.room.limit_in_the_way`.
+        Both are looked at in one transaction, by :func:`selfheald.domain.room.limit_in_the_way`. What the attempt may
+        cost is held back with it, unless its agent has no prices (not ``priced``).
         """
 
     async def start_attempt(self, case: Case, *, agent: AgentName, folder: str, now: datetime) -> Attempt:

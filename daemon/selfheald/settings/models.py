@@ -25,6 +25,7 @@ _LogFormat = Annotated[LogFormat, Strict(strict=False)]
 _LogLevel = Annotated[LogLevel, Strict(strict=False)]
 
 _Count = Annotated[int, Field(ge=1, le=1_000_000)]
+_Tokens = Annotated[int, Field(ge=1, le=1_000_000_000)]
 _Usd = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
@@ -80,6 +81,8 @@ class PriceKeys(_Keys):
     """Of fresh input."""
     cached_input: _Usd
     """Of input that the provider had cached."""
+    cache_write: _Usd | None = None
+    """Of input that the provider puts into its cache; `null`: as `input`. Anthropic charges 1.25 times as much."""
     output: _Usd
     """Of output."""
 
@@ -108,7 +111,11 @@ class AgentKeys(_Keys):
     binary: fields.FilePath | None = None
     """The agent's program; `null`: the kind's own, found on `PATH`."""
     prices: PriceKeys | None = None
-    """What its tokens cost, in US dollars per million; `null`: cost counts as 0, and budgets cannot hold it."""
+    """What its tokens cost, in US dollars per million, unless `model_prices` knows the model. Without any price cost
+    counts as 0, and budgets in dollars cannot hold it."""
+    model_prices: dict[fields.Line, PriceKeys] = {}
+    """The prices of single models, by name; a date at the end of a name does not count. When some are given and
+    `prices` is `null`, other models may not be asked."""
 
 
 class PollKeys(_Keys):
@@ -175,8 +182,12 @@ class LimitKeys(_Keys):
     """Cases opened for one project."""
     open_pull_requests: _Count = 5
     """Pull requests of a project that may be open at once."""
+    cost_usd_per_attempt: _Usd = 5
+    """What one attempt may cost, by `prices`: then the model is not asked any more."""
+    tokens_per_attempt: _Tokens | None = None
+    """Tokens that one attempt may use, input and output together; `null`: any number."""
     cost_usd_per_day: _Usd = 20
-    """What a project's attempts may cost within a day, by `prices`."""
+    """What a project's attempts may cost within a day (UTC), by `prices`."""
     cooldown: fields.Pause = "30m"
     """How long a branch rests after a case that ended without a fix."""
     concurrent_attempts: _Count = 1
@@ -264,6 +275,8 @@ class Settings(BaseSettings):
     """What agents may reach besides the model, as `host:port`: a package registry, say."""
     workers: Annotated[int, Field(ge=1, le=256)] = 2
     """Attempts that run at once."""
+    cost_usd_per_day: _Usd | None = None
+    """What the attempts of all projects together may cost within a day (UTC), by `prices`; `null`: any amount."""
     poll: PollKeys = PollKeys()
     log: LogKeys = LogKeys()
     git: GitKeys = GitKeys()

@@ -1,6 +1,7 @@
 """Checked settings to the values that the rest of the program works with."""
 
 from contextlib import suppress
+from decimal import Decimal
 from pathlib import Path
 from typing import TypeVar
 
@@ -10,6 +11,7 @@ from selfheald.domain.conditions.language import Condition
 from selfheald.domain.durations import parse_duration, parse_rate
 from selfheald.domain.ids import AgentName, OrganizationName, ProjectName, Slug
 from selfheald.domain.policy import BranchFilter, Limits, Project, PullRequestPolicy, Validation
+from selfheald.domain.prices import Prices, PriceTable
 from selfheald.settings import values
 from selfheald.settings.checks import Surroundings, prompt_of, secret_of
 from selfheald.settings.fields import split_address
@@ -20,6 +22,7 @@ from selfheald.settings.models import (
     LimitKeys,
     OrganizationKeys,
     PollKeys,
+    PriceKeys,
     ProjectKeys,
     PullRequestKeys,
     Settings,
@@ -94,8 +97,25 @@ def _agent(name: str, keys: AgentKeys, surroundings: Surroundings) -> values.Age
         mounts=tuple(Path(mount) for mount in keys.mounts),
         env=tuple(keys.env),
         binary=keys.binary,
-        prices=values.Prices(**keys.prices.model_dump()) if keys.prices else None,
+        prices=PriceTable(
+            default=_prices(keys.prices) if keys.prices else None,
+            models={name: _prices(of_model) for name, of_model in keys.model_prices.items()},
+        ),
     )
+
+
+def _prices(keys: PriceKeys) -> Prices:
+    return Prices(
+        input=_exact(keys.input),
+        cached_input=_exact(keys.cached_input),
+        cache_write=None if keys.cache_write is None else _exact(keys.cache_write),
+        output=_exact(keys.output),
+    )
+
+
+def _exact(dollars: float) -> Decimal:
+    """By way of its text: 0.1 in the file is meant as one tenth."""
+    return Decimal(str(dollars))
 
 
 def _poll(keys: PollKeys) -> values.Poll:
@@ -126,21 +146,24 @@ def _project(settings: Settings, keys: ProjectKeys, surroundings: Surroundings) 
         superseded_by=merged.superseded_by,
         prompt=prompt_of(merged.prompt, surroundings),
         verify=tuple(merged.verify),
-        limits=_limits(merged.limits),
+        limits=_limits(merged.limits, settings.cost_usd_per_day),
         validation=_validation(merged),
         pull_request=_pull_request(merged.pull_request),
         protected_paths=tuple(merged.protected_paths),
     )
 
 
-def _limits(keys: LimitKeys) -> Limits:
+def _limits(keys: LimitKeys, of_all: float | None) -> Limits:
     return Limits(
         attempts_per_commit=keys.attempts_per_commit,
         attempts_per_case=keys.attempts_per_case,
         cases_per_branch=parse_rate(keys.cases_per_branch),
         cases_per_project=parse_rate(keys.cases_per_project),
         open_pull_requests=keys.open_pull_requests,
-        cost_usd_per_day=keys.cost_usd_per_day,
+        cost_usd_per_attempt=_exact(keys.cost_usd_per_attempt),
+        tokens_per_attempt=keys.tokens_per_attempt,
+        cost_usd_per_day=_exact(keys.cost_usd_per_day),
+        cost_usd_per_day_of_all=None if of_all is None else _exact(of_all),
         cooldown=parse_duration(keys.cooldown),
         concurrent_attempts=keys.concurrent_attempts,
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from selfheald.domain.ids import AgentName, OrganizationName
 from selfheald.domain.policy import Project
+from selfheald.domain.prices import PriceTable
 from selfheald.settings.secret import Secret
 
 
@@ -77,15 +78,6 @@ class GitHub:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Prices:
-    """US dollars per million tokens."""
-
-    input: float
-    cached_input: float
-    output: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class AgentConfig:
     """A coding agent."""
 
@@ -102,7 +94,7 @@ class AgentConfig:
     """Names of variables that are passed through."""
     binary: str | None
     """The program; ``None``: the kind's own, found on PATH."""
-    prices: Prices | None
+    prices: PriceTable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from selfheald.domain.case import TRANSITIONS, Case, IllegalTransitionError
 from selfheald.domain.errors import NotFoundError
 from selfheald.domain.ids import AgentName, CaseId
 from selfheald.domain.policy import Limits
-from selfheald.domain.room import Claim, limit_in_the_way
+from selfheald.domain.room import Claim, budget_of, limit_in_the_way, reserved
 from selfheald.ports import CaseEvent
 from selfheald.store.database import Database
 from selfheald.store.entries import add_event
@@ -50,7 +50,8 @@ _FINISH_ATTEMPT = """
 UPDATE attempts SET
     agent = :agent, base = :base, started_at = :started_at, finished_at = :finished_at, outcome = :outcome,
     commit_sha = :commit_sha, summary = :summary, message = :message, note = :note, model = :model,
-    input_tokens = :input_tokens, cached_input_tokens = :cached_input_tokens, output_tokens = :output_tokens,
+    input_tokens = :input_tokens, cached_input_tokens = :cached_input_tokens,
+    cache_write_tokens = :cache_write_tokens, output_tokens = :output_tokens, usages = :usages,
     cost_micros = :cost_micros, refusals = :refusals, findings = :findings, folder = :folder
 WHERE id = :id AND case_id = :case_id
 """
@@ -93,14 +94,19 @@ class SqliteCaseBook:
         require_step(before, after)
         return await self._database.write(lambda connection: _save(connection, before, after, note, actor))
 
-    async def claim(self, before: Case, after: Case, *, limits: Limits, now: datetime) -> Claim:
+    async def claim(self, before: Case, after: Case, *, limits: Limits, now: datetime, priced: bool = True) -> Claim:
         """See :meth:`selfheald.ports.CaseBook.claim`. Raises as :meth:`save` does."""
         require_step(before, after)
 
         def work(connection: sqlite3.Connection) -> Claim:
-            if limit := limit_in_the_way(limits, occupancy(connection, before, now)):
+            held = occupancy(connection, before, now)
+            if limit := limit_in_the_way(limits, held):
                 return Claim(taken=False, limit=limit)
-            return Claim(taken=_save(connection, before, after, "", "selfheald"))
+            budget = budget_of(limits, held, priced=priced)
+            claimed = reserved(after, budget)
+            if not _save(connection, before, claimed, "", "selfheald"):
+                return Claim(taken=False)
+            return Claim(taken=True, case=claimed, budget=budget)
 
         return await self._database.write(work)
 

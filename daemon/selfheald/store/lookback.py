@@ -108,6 +108,18 @@ SELECT coalesce(sum(attempts.cost_micros), 0) FROM attempts JOIN cases ON cases.
 WHERE attempts.started_at >= :midnight AND cases.project = :project
 """
 
+COST_TODAY_OF_ALL = """
+SELECT coalesce(sum(cost_micros), 0) FROM attempts WHERE started_at >= :midnight
+"""
+
+RESERVED = """
+SELECT coalesce(sum(reserved_micros), 0) FROM cases WHERE project = :project AND reserved_micros > 0 AND id <> :id
+"""
+
+RESERVED_OF_ALL = """
+SELECT coalesce(sum(reserved_micros), 0) FROM cases WHERE reserved_micros > 0 AND id <> :id
+"""
+
 LAST_UNFIXED = """
 SELECT max(closed_at) FROM cases
 WHERE project = :project AND source_branch = :source_branch AND state IN (SELECT value FROM json_each(:without_a_fix))
@@ -164,6 +176,7 @@ def look_back(connection: sqlite3.Connection, question: Question) -> History:
         window_frees_at=min((w.frees_at for w in (on_branch, in_project) if w.frees_at), default=None),
         open_pull_requests=int(one(OPEN_PULL_REQUESTS) or 0),
         cost_micros_today=int(one(COST_TODAY) or 0),
+        cost_micros_today_of_all=int(one(COST_TODAY_OF_ALL) or 0),
         last_unfixed_at=instant_or_none(_text(one(LAST_UNFIXED))),
     )
 
@@ -178,7 +191,10 @@ def occupancy(connection: sqlite3.Connection, case: Case, now: datetime) -> Occu
     return Occupancy(
         attempts_under_way=one(ATTEMPTS_UNDER_WAY),
         proposals_under_way=one(PROPOSALS_UNDER_WAY),
-        cost_micros_today=one(COST_TODAY),
+        spent_micros=one(COST_TODAY),
+        reserved_micros=one(RESERVED),
+        spent_micros_of_all=one(COST_TODAY_OF_ALL),
+        reserved_micros_of_all=one(RESERVED_OF_ALL),
     )
 
 

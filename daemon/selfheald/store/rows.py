@@ -24,6 +24,8 @@ from selfheald.store.values import (
     refusals,
     refusals_text,
     row,
+    usages,
+    usages_text,
 )
 
 
@@ -154,7 +156,9 @@ def attempt_row(attempt: Attempt) -> Mapping[str, SqlValue]:
         model=attempt.usage.model,
         input_tokens=attempt.usage.input_tokens,
         cached_input_tokens=attempt.usage.cached_input_tokens,
+        cache_write_tokens=attempt.usage.cache_write_tokens,
         output_tokens=attempt.usage.output_tokens,
+        usages=usages_text(attempt.usages),
         cost_micros=attempt.cost_micros,
         refusals=refusals_text(attempt.refusals),
         findings=findings_text(attempt.findings),
@@ -181,8 +185,10 @@ def attempt_from(found: sqlite3.Row) -> Attempt:
             model=found["model"],
             input_tokens=found["input_tokens"],
             cached_input_tokens=found["cached_input_tokens"],
+            cache_write_tokens=found["cache_write_tokens"],
             output_tokens=found["output_tokens"],
         ),
+        usages=usages(found["usages"]),
         cost_micros=found["cost_micros"],
         refusals=refusals(found["refusals"]),
         findings=findings(found["findings"]),

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
+from selfheald.domain.attempt import Usage
 from selfheald.domain.finding import Finding, GuardAction
 from selfheald.domain.ids import PipelineId, Sha, WorkflowId
 from selfheald.domain.pipeline import Pipeline, Ref, RefKind, Result, State, Trigger
@@ -118,6 +119,16 @@ def refusals_text(refused: Sequence[Refusal]) -> str:
 def refusals(text: str) -> tuple[Refusal, ...]:
     """Read what :func:`refusals_text` wrote."""
     return tuple(Refusal(**{**one, "kind": RefusalKind(one["kind"])}) for one in json.loads(text))
+
+
+def usages_text(used: Sequence[Usage]) -> str:
+    """Write usage figures as JSON."""
+    return json.dumps([asdict(one) for one in used], separators=(",", ":"))
+
+
+def usages(text: str) -> tuple[Usage, ...]:
+    """Read what :func:`usages_text` wrote."""
+    return tuple(Usage(**one) for one in json.loads(text))
 
 
 def findings_text(found: Sequence[Finding]) -> str:

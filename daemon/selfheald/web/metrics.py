@@ -9,6 +9,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from selfheald import __version__
+from selfheald.domain.attempt import Usage
 from selfheald.domain.case import Case, CaseState
 from selfheald.domain.decision import Decision, Defer, Heal, Skip
 from selfheald.domain.events import (
@@ -24,7 +25,7 @@ from selfheald.domain.events import (
     Swept,
     Trouble,
 )
-from selfheald.domain.ids import CaseId, ProjectName
+from selfheald.domain.ids import AgentName, CaseId, ProjectName
 from selfheald.domain.policy import Project
 from selfheald.domain.reasons import Reason
 from selfheald.ports import Clock
@@ -147,14 +148,19 @@ class Metrics:
         attempt = event.attempt
         self._metrics.attempts.labels(event.project, attempt.agent, attempt.outcome or "unknown").inc()
         self._metrics.agent_cost.labels(event.project, attempt.agent).inc(max(0, attempt.cost_micros) / 1_000_000)
-        usage, model = attempt.usage, self._model(attempt.usage.model)
+        for usage in attempt.usages or (attempt.usage,):
+            self._on_usage(attempt.agent, usage)
+
+    def _on_usage(self, agent: AgentName, usage: Usage) -> None:
+        model = self._model(usage.model)
         for kind, tokens in (
-            ("input", usage.input_tokens - usage.cached_input_tokens),
+            ("input", usage.input_tokens - usage.cached_input_tokens - usage.cache_write_tokens),
             ("cached_input", usage.cached_input_tokens),
+            ("cache_write", usage.cache_write_tokens),
             ("output", usage.output_tokens),
         ):
             if tokens > 0:
-                self._metrics.agent_tokens.labels(attempt.agent, model, kind).inc(tokens)
+                self._metrics.agent_tokens.labels(agent, model, kind).inc(tokens)
 
     def _model(self, name: str) -> str:
         """Bound the names of models: a provider may answer with any."""

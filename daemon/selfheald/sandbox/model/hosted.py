@@ -1,8 +1,8 @@
 """What a provider would do or fetch for the agent outside the sandbox: a way around the gate. Pure.
 
 Tools that run at the provider (search, code, files, remote MCP servers) are taken out of requests, and so are
-parameters that bring such tools along, change the price, or hide the usage. A request that has the provider fetch an address is
-refused: the address can carry anything out.
+parameters that bring such tools along, change the price, or hide the usage. A request that has the provider fetch an
+address is refused: the address can carry anything out.
 """
 
 import json

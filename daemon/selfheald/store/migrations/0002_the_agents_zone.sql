@@ -1,6 +1,7 @@
 -- The agent's zone: what an attempt may cost is held back while it runs; what was refused to it, and what the guards found.
 
 ALTER TABLE cases ADD COLUMN reserved_micros INTEGER NOT NULL DEFAULT 0 CHECK (reserved_micros >= 0);
+CREATE INDEX cases_reserving ON cases (reserved_micros) WHERE reserved_micros > 0;
 
 -- SQLite cannot change a CHECK: the table is made anew, with the outcomes over_budget, turns_used_up and limit_reached.
 CREATE TABLE attempts_with_zone (
@@ -24,6 +25,9 @@ CREATE TABLE attempts_with_zone (
     cached_input_tokens INTEGER NOT NULL DEFAULT 0,
     output_tokens       INTEGER NOT NULL DEFAULT 0,
     cost_micros         INTEGER NOT NULL DEFAULT 0,
+    cache_write_tokens  INTEGER NOT NULL DEFAULT 0,
+    -- The same figures for each model, as JSON.
+    usages              TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(usages)),
     -- What the gate refused to it, and what the guards found in its diff.
     refusals            TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(refusals)),
     findings            TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(findings)),
@@ -39,6 +43,10 @@ INSERT INTO attempts_with_zone (
 SELECT id, case_id, number, agent, base, started_at, finished_at, outcome, commit_sha, summary, message, note, model,
        input_tokens, cached_input_tokens, output_tokens, cost_micros, folder
 FROM attempts;
+
+-- Numbers go on where they were.
+DELETE FROM sqlite_sequence WHERE name = 'attempts_with_zone';
+INSERT INTO sqlite_sequence (name, seq) SELECT 'attempts_with_zone', seq FROM sqlite_sequence WHERE name = 'attempts';
 
 DROP TABLE attempts;
 ALTER TABLE attempts_with_zone RENAME TO attempts;
