@@ -1,5 +1,6 @@
 """What only bubblewrap promises: nothing of the host but a read-only system, the tree and the home."""
 
+import asyncio
 import os
 import select
 import signal
@@ -13,9 +14,12 @@ import pytest
 from tests.sandbox.processes import command_lines, marked, none_left, token
 
 from selfheald.domain.errors import ConfigError, TransientError
+from selfheald.domain.limits import SandboxLimits
 from selfheald.ports import Command, Exit
 from selfheald.sandbox import view
 from selfheald.sandbox.bubblewrap import Bubblewrap, advice
+from selfheald.sandbox.cgroups import find_ground, left_behind
+from selfheald.sandbox.limiter import remove_groups
 
 CANARY = token()
 
@@ -89,7 +93,7 @@ async def test_what_is_written_to_tmp_is_gone_afterwards_and_bounded(command: Co
 
     _, lines = await shell(command, "ls -A /tmp; df --output=size -B1 /tmp /dev/shm | tail -2")
 
-    assert [int(line) for line in lines] == [view.TMP_BYTES, view.SHM_BYTES]
+    assert [int(line) for line in lines] == [SandboxLimits().tmp, view.SHM_BYTES]
 
 
 async def test_processes_of_the_host_are_out_of_sight(command: Command) -> None:
@@ -182,7 +186,7 @@ from selfheald.ports import Command
 from selfheald.sandbox.bubblewrap import Bubblewrap
 tree, home, script = sys.argv[1:]
 command = Command(argv=("sh", "-c", script), tree=Path(tree), home=Path(home), timeout=timedelta(seconds=100))
-asyncio.run(Bubblewrap().run(command, lambda line: print(line.decode(), flush=True)))
+asyncio.run(Bubblewrap(owner="killed").run(command, lambda line: print(line.decode(), flush=True)))
 """
 
 
@@ -206,6 +210,10 @@ def test_everything_dies_with_a_daemon_that_is_killed(command: Command) -> None:
         finally:
             for pidfd in inside:
                 os.close(pidfd)
+    left = asyncio.run(remove_groups("killed"))  # as the next daemon does
+    ground = find_ground()
+    assert left == (1 if ground else 0)
+    assert ground is None or list(left_behind(ground, "killed")) == []
 
 
 def _dead_within(pidfd: int, *, seconds: float) -> bool:

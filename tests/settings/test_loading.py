@@ -8,6 +8,7 @@ import pytest
 from tests.settings.sample import ENVIRON, SMALL, load_text
 
 from selfheald.domain.default_prompt import DEFAULT_PROMPT
+from selfheald.domain.limits import SandboxLimits
 from selfheald.domain.policy import Choice, Mode
 from selfheald.settings.loading import load
 from selfheald.settings.mistakes import MistakesError
@@ -176,6 +177,13 @@ def test_prices_addresses_and_egress_are_parsed(tmp_path: Path) -> None:
     assert (agent.prices.default.cached_input, agent.base_url) == (Decimal("0.1"), "http://[::1]:8/v1")
     assert configuration.egress == (("registry.example.com", 443), ("2001:db8::1", 80))
     assert (configuration.listen.host, configuration.listen.port) == ("::1", 0)
+
+
+def test_limits_of_the_sandbox_are_parsed(tmp_path: Path) -> None:
+    limits = load_text(tmp_path, SMALL + "sandbox_limits: {memory: 512m, cpus: 1.5, cpu_time: 30m}\n").sandbox_limits
+
+    assert limits == SandboxLimits(memory=512 << 20, cpus=1.5, cpu_time=timedelta(minutes=30))
+    assert load_text(tmp_path, SMALL).sandbox_limits == SandboxLimits()
 
 
 def test_words_that_old_yaml_takes_for_booleans_stay_words(tmp_path: Path) -> None:

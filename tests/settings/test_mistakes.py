@@ -163,6 +163,12 @@ PROJECT = "    organization: acme\n"
         (PROJECT, PROJECT + "listen: '[x]:9464'", "14: listen: `[x]:9464` is no host:port"),
         (PROJECT, PROJECT + "egress: ['a:0']", "14: egress[0]: `a:0` names no port"),
         (PROJECT, PROJECT + "egress: ['a:70000']", "14: egress[0]: `a:70000` is no host:port"),
+        (
+            PROJECT,
+            PROJECT + "sandbox_limits: {memory: 4}",
+            "14: sandbox_limits.memory: a size is expected, such as 512m",
+        ),
+        (PROJECT, PROJECT + "sandbox_limits: {disk: 4gb}", "14: sandbox_limits.disk: `4gb` is no size; allowed are"),
         (PROJECT, PROJECT + "egress: {}", "14: egress: a list is expected, such as [a, b], nothing stands here"),
         (PROJECT, PROJECT + "workers: " + "9" * 30, "14: workers: at most 256 is allowed"),
         (PROJECT, PROJECT + "workers: " + "9" * 60, "14: workers: "),

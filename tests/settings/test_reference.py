@@ -22,6 +22,7 @@ from selfheald.settings.models import (
     OrganizationKeys,
     PollKeys,
     ProjectKeys,
+    SandboxLimitsKeys,
     Settings,
 )
 from selfheald.settings.reference import placed_in, schema
@@ -53,6 +54,7 @@ def test_the_shipped_file_shows_each_default_at_the_top(key: str) -> None:
         (shipped()["poll"], PollKeys),
         (shipped()["log"], LogKeys),
         (shipped()["git"], GitKeys),
+        (shipped()["sandbox_limits"], SandboxLimitsKeys),
         (shipped()["defaults"], DefaultKeys),
     ],
 )
@@ -74,7 +76,19 @@ def test_the_shipped_examples_show_each_default(written: dict[str, Any], model: 
 
 
 @pytest.mark.parametrize(
-    "model", [Settings, OrganizationKeys, GitHubKeys, AgentKeys, PollKeys, LogKeys, GitKeys, DefaultKeys, ProjectKeys]
+    "model",
+    [
+        Settings,
+        OrganizationKeys,
+        GitHubKeys,
+        AgentKeys,
+        PollKeys,
+        LogKeys,
+        GitKeys,
+        SandboxLimitsKeys,
+        DefaultKeys,
+        ProjectKeys,
+    ],
 )
 def test_the_shipped_file_shows_every_key(model: type[BaseModel]) -> None:
     text = SHIPPED.read_text(encoding="utf-8")

@@ -7,6 +7,7 @@ import structlog
 
 from selfheald.ports import Repositories
 from selfheald.sandbox.family import end_all_of, owner_of
+from selfheald.sandbox.limiter import remove_groups
 
 log = structlog.get_logger()
 
@@ -15,11 +16,13 @@ UNFINISHED = ("tree", "home", "selfheald-verify-*")
 
 
 async def remove_leftovers(state_dir: Path, repositories: Repositories) -> None:
-    """End the programs of attempts that were cut off; remove their work trees and homes.
+    """End the programs of attempts that were cut off; remove their control groups, work trees and homes.
 
     Only for whoever holds the state folder's lock, before it starts an attempt: then nobody works in them.
     """
-    programs = await end_all_of(owner_of(state_dir))
+    owner = owner_of(state_dir)
+    programs = await end_all_of(owner)
+    await remove_groups(owner)
     found = await asyncio.to_thread(_leftovers, state_dir)
     for path in found:
         await repositories.discard(path)

@@ -22,6 +22,7 @@ from selfheald.github.code_host import GitHub
 from selfheald.ports import CI, Agent, CodeHost, Listener, Repositories, Sandbox
 from selfheald.sandbox.bubblewrap import Bubblewrap
 from selfheald.sandbox.family import owner_of
+from selfheald.sandbox.limiter import Limiter
 from selfheald.sandbox.unconfined import Unconfined
 from selfheald.semaphore.api import SemaphoreApi
 from selfheald.semaphore.bucket import TokenBucket
@@ -124,15 +125,22 @@ async def refuse_without_sandbox(outside: Outside) -> None:
         raise ConfigError(f"sandbox: {probe.found}\nTo run agents unconfined instead, write `sandbox: none`.")
     if outside.configuration.sandbox is SandboxKind.NONE:
         log.warning("sandbox_none", meaning="agents run unconfined, with all that this user may do")
+    log.info("sandbox_limits", limits=make_limiter(outside.configuration).told())
     if outside.configuration.egress:
         log.warning("egress_not_enforced", meaning="agents share the host's network in this version")
 
 
 def make_sandbox(configuration: Configuration) -> Sandbox:
     """The configured sandbox."""
+    limiter = make_limiter(configuration)
     if configuration.sandbox is SandboxKind.NONE:
-        return Unconfined(owner=owner_of(configuration.state_dir))
-    return Bubblewrap(forbidden=(configuration.state_dir,), owner=owner_of(configuration.state_dir))
+        return Unconfined(owner=owner_of(configuration.state_dir), limiter=limiter)
+    return Bubblewrap(forbidden=(configuration.state_dir,), owner=owner_of(configuration.state_dir), limiter=limiter)
+
+
+def make_limiter(configuration: Configuration) -> Limiter:
+    """What holds runs to the configured limits."""
+    return Limiter(configuration.sandbox_limits, owner=owner_of(configuration.state_dir))
 
 
 def _semaphore(one: Organization, configuration: Configuration, stack: AsyncExitStack, events: Listener) -> CI:

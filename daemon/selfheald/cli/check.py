@@ -64,13 +64,14 @@ def _warn(places: Sequence[str]) -> None:
 
 
 async def _probe(configuration: Configuration) -> Sequence[Finding]:
-    from selfheald.app.outside import open_outside  # noqa: PLC0415 - the daemon's modules take a while to load
+    from selfheald.app.outside import make_limiter, open_outside  # noqa: PLC0415 - the daemon's modules take a while to load
     from selfheald.app.wiring import wire  # noqa: PLC0415
     from selfheald.semaphore.mcp import probe_mcp  # noqa: PLC0415
 
     async with open_outside(configuration) as outside:
         engine = wire(outside, "check")
         findings = [await _finding("sandbox", outside.sandbox.probe())]
+        findings.append(Finding(what="sandbox limits", ok=True, found=make_limiter(configuration).told()))
         for name, agent in outside.agents.items():
             findings.append(await _finding(f"agent {name}", agent.probe()))
         for one in configuration.organizations:

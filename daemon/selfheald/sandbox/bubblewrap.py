@@ -7,9 +7,10 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from selfheald.domain.errors import NotFoundError, TransientError
@@ -17,9 +18,10 @@ from selfheald.ports import Command, Exit, Layout, Probe
 from selfheald.sandbox import view
 from selfheald.sandbox.doors import Doors
 from selfheald.sandbox.family import MARK, new_mark
+from selfheald.sandbox.limiter import Hold, Limiter
 from selfheald.sandbox.mounts import check_mounts
 from selfheald.sandbox.namespace import Namespace
-from selfheald.sandbox.process import OnLine, Start, in_memory, limited, run
+from selfheald.sandbox.process import OnLine, Start, in_memory, run
 from selfheald.sandbox.seccomp import seccomp_filter
 
 NEEDED = (0, 8)
@@ -49,8 +51,16 @@ class Bubblewrap:
     :func:`selfheald.sandbox.family.end_all_of` finds what is left when the daemon dies while bubblewrap sets up.
     """
 
-    def __init__(self, *, forbidden: Sequence[Path] = (), owner: str = "", program: str = "bwrap") -> None:
+    def __init__(
+        self,
+        *,
+        forbidden: Sequence[Path] = (),
+        owner: str = "",
+        program: str = "bwrap",
+        limiter: Limiter | None = None,
+    ) -> None:
         self._owner = owner
+        self._limiter = limiter or Limiter(owner=owner)
         self._forbidden = tuple(forbidden)
         self._program = program
 
@@ -61,7 +71,12 @@ class Bubblewrap:
     async def run(self, command: Command, on_line: OnLine) -> Exit:
         """Run a program inside; see :class:`selfheald.ports.Sandbox`. Raises ConfigError for a mount too far."""
         check_mounts(command.mounts, self._forbidden)
-        with contextlib.ExitStack() as files, Doors(command.passage) as doors, Namespace(doors.open) as namespace:
+        with (
+            contextlib.ExitStack() as files,
+            self._limiter.hold((command.tree, command.home)) as hold,
+            Doors(command.passage) as doors,
+            Namespace(_both(hold, doors)) as namespace,
+        ):
             made = {path: _handed(files, content) for path, content in view.MADE.items()}
             calls = _handed(files, seccomp_filter())
             arguments = (
@@ -70,7 +85,7 @@ class Bubblewrap:
                 *(("--unshare-net",) if command.passage is not None else ()),
                 *view.system(),
                 *view.made(made),
-                *view.scratch(),
+                *view.scratch(self._limiter.limits.tmp),
                 *view.shared(command.tree, command.home, command.mounts),
                 *view.environment(command.env),
                 *("--remount-ro", "/"),
@@ -80,13 +95,15 @@ class Bubblewrap:
             # Not in the command line, which everybody may read: the environment holds a key.
             described = _handed(files, b"".join(part.encode() + b"\0" for part in arguments))
             start = Start(
-                argv=limited([self._found(), "--args", str(described), "--", *command.argv]),
+                argv=self._limiter.wrapped([self._found(), "--args", str(described), "--", *command.argv]),
                 env={MARK: new_mark(self._owner)},  # bubblewrap's own; the program inside does not get it
                 cwd=None,
                 stdin=command.stdin,
                 fds=(described, *made.values(), calls, *namespace.fds),
+                output=self._limiter.limits.output,
             )
-            ended = await run(start, namespace, on_line, command.timeout)
+            watched = partial(hold.reached, namespace.members, namespace.scratch)
+            ended = hold.judged(await run(start, namespace, on_line, command.timeout, watched))
             return _judged(command, ended, ran=namespace.program_ran())
 
     async def probe(self) -> Probe:
@@ -127,6 +144,14 @@ def advice(trouble: str) -> str:
     if "mount proc" in trouble:
         return ". A container hides parts of /proc: start it with an unmasked /proc (procMount: Unmasked)"
     return ""
+
+
+def _both(hold: Hold, doors: Doors) -> Callable[[int, int], Awaitable[None]]:
+    async def prepare(pid: int, pidfd: int) -> None:
+        hold.begin(pid)
+        await doors.open(pid, pidfd)
+
+    return prepare
 
 
 def _handed(files: contextlib.ExitStack, content: bytes) -> int:

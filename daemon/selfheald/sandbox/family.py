@@ -31,13 +31,18 @@ ZOMBIE = "Z"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Process:
+class Process:
     """A line of the process table."""
 
     pid: int
     parent: int
     session: int
     alive: bool
+    threads: int
+    ticks: int
+    """CPU time of it and of its children that it has waited for, in the kernel's clock ticks."""
+    pages: int
+    """Resident."""
 
 
 def owner_of(state_dir: Path) -> str:
@@ -90,37 +95,28 @@ class Family:
     def kill(self) -> None:
         """Kill every member until none is found, or :data:`ROUNDS` are over."""
         for _ in range(ROUNDS):
-            if not (members := self._members()):
+            if not (members := self.members()):
                 return
-            for pid in members:
+            for member in members:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.kill(pid, signal.SIGKILL)
+                    os.kill(member.pid, signal.SIGKILL)
 
     async def end(self) -> None:
         """Kill every member and wait until all are dead."""
         async with asyncio.timeout(END_SECONDS):
-            while members := self._members():
-                for pid in members:
-                    await _end_one(pid)
+            while members := self.members():
+                for member in members:
+                    await _end_one(member.pid)
 
-    def _members(self) -> set[int]:
-        table = {process.pid: process for process in _processes()}
-        return {pid for pid, process in table.items() if process.alive and self._belongs(process, table)}
+    def members(self) -> list[Process]:
+        """All that live."""
+        table = process_table()
+        return [process for process in table.values() if process.alive and self._belongs(process, table)]
 
-    def _belongs(self, process: _Process, table: Mapping[int, _Process]) -> bool:
-        if self._first is not None and (process.session == self._first or self._descends(process, table)):
+    def _belongs(self, process: Process, table: Mapping[int, Process]) -> bool:
+        if self._first is not None and (process.session == self._first or descends(process, self._first, table)):
             return True
         return self._mark in _environment(process.pid)
-
-    def _descends(self, process: _Process, table: Mapping[int, _Process]) -> bool:
-        seen: set[int] = set()
-        while process.pid != self._first:
-            seen.add(process.pid)
-            parent = table.get(process.parent)
-            if parent is None or parent.pid in seen:
-                return False
-            process = parent
-        return True
 
 
 async def _end_one(pid: int) -> None:
@@ -133,17 +129,43 @@ async def _end_one(pid: int) -> None:
             os.close(pidfd)
 
 
-def _processes() -> Iterator[_Process]:
+def process_table() -> dict[int, Process]:
+    """All processes of the machine, by their ids."""
+    return {process.pid: process for process in _processes()}
+
+
+def descends(process: Process, first: int, table: Mapping[int, Process]) -> bool:
+    """Whether a process is the first one, or has it among its parents' parents."""
+    seen: set[int] = set()
+    while process.pid != first:
+        seen.add(process.pid)
+        parent = table.get(process.parent)
+        if parent is None or parent.pid in seen:
+            return False
+        process = parent
+    return True
+
+
+def _processes() -> Iterator[Process]:
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             with contextlib.suppress(OSError):
                 yield _parsed(int(entry.name), (entry / "stat").read_bytes())
 
 
-def _parsed(pid: int, stat: bytes) -> _Process:
-    # "pid (name) state ppid pgrp session ...": the name may hold blanks and brackets.
-    state, parent, _, session = stat.rpartition(b")")[2].split()[:4]
-    return _Process(pid=pid, parent=int(parent), session=int(session), alive=state.decode() != ZOMBIE)
+def _parsed(pid: int, stat: bytes) -> Process:
+    # "pid (name) state ppid pgrp session ...": the name may hold blanks and brackets. See proc(5).
+    state, *numbers = stat.rpartition(b")")[2].split()
+    parent, _, session, *rest = map(int, numbers)
+    return Process(
+        pid=pid,
+        parent=parent,
+        session=session,
+        alive=state.decode() != ZOMBIE,
+        threads=rest[13],
+        ticks=sum(rest[7:11]),
+        pages=rest[17],
+    )
 
 
 def _environment(pid: int) -> tuple[bytes, ...]:

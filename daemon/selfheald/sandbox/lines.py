@@ -5,9 +5,6 @@ from collections.abc import Iterator
 LINE_LIMIT = 1 << 20
 """Bytes of a line that are kept: agents put whole command outputs into one JSON line, and those are cut at 1 MiB."""
 
-TOTAL_LIMIT = 256 << 20
-"""Bytes of standard output after which a program is ended: five times what a transcript keeps."""
-
 TAIL_LIMIT = 8 << 10
 """Bytes kept of the end of standard error: enough for a stack trace."""
 

@@ -13,7 +13,10 @@ import signal
 from collections.abc import Awaitable, Callable
 from typing import Self
 
+from selfheald.sandbox.family import Process, descends, process_table
 from selfheald.sandbox.process import END_SECONDS, died, readable
+
+IN_MEMORY = ("/tmp", "/dev/shm")  # noqa: S108 - those inside
 
 STATUS_LIMIT = 1 << 16
 """Bytes of bubblewrap's status that are read: it writes some 200."""
@@ -72,6 +75,18 @@ class Namespace:
             await self._prepare(self._first, self._init)
             with contextlib.suppress(BrokenPipeError):  # it died meanwhile, and has said why
                 os.write(self._go, b"1")
+
+    def members(self) -> list[Process]:
+        """All processes of the namespace that live: whatever loses its parent in there is given to the first one."""
+        table = process_table()
+        return [process for process in table.values() if process.alive and descends(process, self._first, table)]
+
+    def scratch(self) -> int:
+        """Bytes of the file systems in memory that the namespace has."""
+        with contextlib.suppress(OSError):
+            found = [os.statvfs(f"/proc/{self._first}/root{place}") for place in IN_MEMORY]
+            return sum((each.f_blocks - each.f_bfree) * each.f_frsize for each in found)
+        return 0
 
     def kill(self) -> None:
         """Kill the namespace."""

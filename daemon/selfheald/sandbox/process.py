@@ -7,20 +7,20 @@ process, and this thread lives as long as the daemon. Endings are SIGKILL: nothi
 import asyncio
 import contextlib
 import os
-import resource
-import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import IO, Protocol
 
 from selfheald.domain.errors import TransientError
+from selfheald.domain.limits import Limit
 from selfheald.ports import Exit
-from selfheald.sandbox.lines import TOTAL_LIMIT, Lines, Tail
+from selfheald.sandbox.lines import Lines, Tail
 
 OnLine = Callable[[bytes], bool | None]
 
@@ -29,10 +29,6 @@ CHUNK = 1 << 16
 
 END_SECONDS = 10.0
 """How long SIGKILL may take. A process that outlives it hangs in the kernel."""
-
-LIMITS: Mapping[str, int] = {"core": 0, "nofile": 16384, "fsize": 4 << 30}
-"""Resource limits by prlimit's names: no core dumps, open files, bytes of one file. Never the address space ("as"):
-a few gigabytes of it break Codex without a word."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +41,8 @@ class Start:
     stdin: bytes
     fds: tuple[int, ...] = ()
     """File descriptors that it inherits besides the standard three."""
+    output: int = 256 << 20
+    """Bytes of standard output after which it is ended."""
 
 
 class Keeper(Protocol):
@@ -58,20 +56,6 @@ class Keeper(Protocol):
 
     async def end(self) -> None:
         """Kill all of it and wait until it is gone, the started process itself aside. Raises TimeoutError."""
-
-
-def limited(argv: Sequence[str]) -> list[str]:
-    """The command with :data:`LIMITS` set, none above what the daemon itself has. Needs util-linux's ``prlimit``."""
-    prlimit = shutil.which("prlimit")
-    if prlimit is None:
-        raise TransientError("starting a sandbox: the program prlimit is missing (Debian package util-linux)")
-    settings = [f"--{name}={_within_ours(name, limit)}" for name, limit in LIMITS.items()]
-    return [prlimit, *settings, "--", *argv]
-
-
-def _within_ours(name: str, wanted: int) -> int:
-    _, hard = resource.getrlimit(getattr(resource, f"RLIMIT_{name.upper()}"))
-    return wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
 
 
 def in_memory(name: str, content: bytes) -> int:
@@ -106,8 +90,12 @@ async def readable(fd: int) -> None:
         loop.remove_reader(fd)
 
 
-async def run(start: Start, keeper: Keeper, on_line: OnLine, limit: timedelta) -> Exit:
-    """Run a program until all of it is gone: by itself, by ``on_line``, by the time limit or by cancellation.
+async def run(
+    start: Start, keeper: Keeper, on_line: OnLine, limit: timedelta, reached: Callable[[], Awaitable[Limit]]
+) -> Exit:
+    """Run a program until all of it is gone: by itself, by ``on_line``, by a limit or by cancellation.
+
+    ``reached`` waits until one of the limits but time and output is reached.
 
     Raises TransientError when it cannot be started, or cannot be ended.
     """
@@ -117,7 +105,8 @@ async def run(start: Start, keeper: Keeper, on_line: OnLine, limit: timedelta) -
         try:
             async with asyncio.timeout(limit.total_seconds()) as timer:
                 await keeper.begun(running.pid)
-                await running.listen(on_line, keeper.kill)
+                async with _watched(running, reached, keeper.kill):
+                    await running.listen(on_line, keeper.kill)
         except TimeoutError:
             if not timer.expired():
                 raise
@@ -128,7 +117,30 @@ async def run(start: Start, keeper: Keeper, on_line: OnLine, limit: timedelta) -
             timed_out=timer.expired(),
             seconds=time.monotonic() - began,
             stderr=running.tail.text(),
+            limit=running.limit,
         )
+
+
+@asynccontextmanager
+async def _watched(
+    running: "_Running", reached: Callable[[], Awaitable[Limit]], kill: Callable[[], None]
+) -> AsyncIterator[None]:
+    async def watch() -> None:
+        try:
+            running.stop(await reached())
+        finally:
+            kill()  # what nobody watches any more does not go on
+
+    watching = asyncio.ensure_future(watch())
+    try:
+        yield
+    finally:
+        watching.cancel()
+        (trouble,) = await asyncio.gather(watching, return_exceptions=True)
+    if isinstance(trouble, OSError):
+        raise TransientError(f"watching a sandbox: {trouble}") from trouble
+    if isinstance(trouble, Exception):
+        raise trouble
 
 
 def _spawn(start: Start, resources: contextlib.ExitStack) -> "_Running":
@@ -148,7 +160,7 @@ def _spawn(start: Start, resources: contextlib.ExitStack) -> "_Running":
         raise TransientError(f"starting {start.argv[0]}: {error.strerror}") from error
     finally:
         os.close(stdin)
-    running = _Running(popen)
+    running = _Running(popen, start.output)
     resources.callback(running.close)
     return running
 
@@ -167,12 +179,14 @@ async def _end(running: "_Running", keeper: Keeper) -> None:
 class _Running:
     """A started program, its pipes and what was read of them."""
 
-    def __init__(self, popen: subprocess.Popen[bytes]) -> None:
+    def __init__(self, popen: subprocess.Popen[bytes], output: int) -> None:
         self._popen = popen
+        self._output = output
         self.pid = popen.pid
         self.pidfd = os.pidfd_open(popen.pid)
         self.tail = Tail()
         self.stopped = False
+        self.limit: Limit | None = None
         self._transports: list[asyncio.ReadTransport] = []
 
     async def listen(self, on_line: OnLine, kill: Callable[[], None]) -> None:
@@ -204,13 +218,19 @@ class _Running:
             total += len(chunk)
             if self.stopped:
                 continue
-            if total > TOTAL_LIMIT:
-                self.tail.feed(b"\nended by selfheald: more than %d bytes of output\n" % TOTAL_LIMIT)
-            if total > TOTAL_LIMIT or any(on_line(line) is False for line in lines.feed(chunk)):
+            if total > self._output:
+                self.stop(Limit.OUTPUT)
+                kill()
+            elif any(on_line(line) is False for line in lines.feed(chunk)):
                 self.stopped = True
                 kill()
         if not self.stopped:
             self.stopped = any(on_line(line) is False for line in lines.close())
+
+    def stop(self, limit: Limit) -> None:
+        """Hear no more of it: it has reached a limit."""
+        self.stopped = True
+        self.limit = limit
 
     def kill(self) -> None:
         """End the started process itself."""

@@ -6,12 +6,21 @@ started. That end is weaker than a pid namespace's: see :mod:`selfheald.sandbox.
 
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from selfheald.domain.errors import NotFoundError
 from selfheald.ports import Command, Exit, Layout, Probe
 from selfheald.sandbox.family import MARK, Family, new_mark
-from selfheald.sandbox.process import OnLine, Start, limited, run
+from selfheald.sandbox.limiter import NICENESS, OOM_SCORE, Limiter
+from selfheald.sandbox.process import OnLine, Start, run
+
+ENTER = (
+    f"echo {OOM_SCORE} > /proc/self/oom_score_adj; "
+    'while [ "$1" != -- ]; do echo 0 > "$1" || exit 125; shift; done; shift; '
+    f'exec nice -n {NICENESS} "$@"'
+)
+"""A shell that gives way to the daemon, and goes into the run's control groups, before it becomes the program."""
 
 
 class Unconfined:
@@ -20,8 +29,9 @@ class Unconfined:
     ``owner`` is a word by which :func:`selfheald.sandbox.family.end_all_of` finds its programs.
     """
 
-    def __init__(self, *, owner: str = "") -> None:
+    def __init__(self, *, owner: str = "", limiter: Limiter | None = None) -> None:
         self._owner = owner
+        self._limiter = limiter or Limiter(owner=owner)
 
     def layout(self, tree: Path, home: Path) -> Layout:
         """Give the folders' own paths."""
@@ -36,9 +46,18 @@ class Unconfined:
         # A name with a slash is looked for as the program itself would: from its current folder.
         if shutil.which(command.tree / program if "/" in program else program, path=env["PATH"]) is None:
             raise NotFoundError(f"starting {program}: there is no such program")
-        start = Start(argv=limited(command.argv), env=env, cwd=command.tree, stdin=command.stdin)
-        return await run(start, Family(mark), on_line, command.timeout)
+        with self._limiter.hold((command.tree, command.home)) as hold:
+            argv = entering(hold.entrances, self._limiter.wrapped(command.argv))
+            start = Start(argv=argv, env=env, cwd=command.tree, stdin=command.stdin, output=self._limiter.limits.output)
+            family = Family(mark)
+            ended = await run(start, family, on_line, command.timeout, lambda: hold.reached(family.members))
+            return hold.judged(ended)
 
     async def probe(self) -> Probe:
         """Nothing can be missing; the text says what that means."""
         return Probe(ok=True, found="none: agents run unconfined, with all that the daemon's user may read and reach")
+
+
+def entering(entrances: Sequence[Path], argv: Sequence[str]) -> list[str]:
+    """The command, to be run within these control groups."""
+    return ["/bin/sh", "-c", ENTER, "sh", *map(str, entrances), "--", *argv]

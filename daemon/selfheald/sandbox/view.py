@@ -11,11 +11,8 @@ UID = "1000"
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-TMP_BYTES = 1 << 30
-"""The private /tmp lives in memory: 1 GiB is enough for test runs and does not starve the machine."""
-
 SHM_BYTES = 256 << 20
-"""Shared memory, for the same reason."""
+"""Shared memory: enough for test runs, and it does not starve the machine."""
 
 USR_ALIASES = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 """Links into /usr on a merged system, folders of their own elsewhere."""
@@ -69,11 +66,11 @@ def system(root: Path = Path("/")) -> Iterator[str]:
         yield from ("--ro-bind-try", os.path.realpath(name), name)
 
 
-def scratch() -> Iterator[str]:
-    """Give bubblewrap's arguments for what is made anew for each run."""
+def scratch(tmp: int) -> Iterator[str]:
+    """Give bubblewrap's arguments for what is made anew for each run; ``tmp`` bytes of it are the private /tmp."""
     yield from ("--proc", "/proc", "--dev", "/dev", "--size", str(SHM_BYTES), "--tmpfs", "/dev/shm")  # noqa: S108 - inside
     yield from ("--remount-ro", "/dev")
-    yield from ("--size", str(TMP_BYTES), "--tmpfs", "/tmp")  # noqa: S108 - a private one, inside
+    yield from ("--size", str(tmp), "--tmpfs", "/tmp")  # noqa: S108 - a private one, inside
     yield from ("--dir", "/run", "--dir", "/var", "--symlink", "../tmp", "/var/tmp")  # noqa: S108 - inside
 
 

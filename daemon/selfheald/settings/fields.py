@@ -12,6 +12,7 @@ from pydantic import AfterValidator
 from selfheald.domain import globs
 from selfheald.domain.changes import check_when
 from selfheald.domain.durations import parse_duration, parse_rate
+from selfheald.domain.limits import parse_size
 
 _ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,200}")
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -161,6 +162,7 @@ FilePath = Annotated[str, Kind("path"), _checked(_line)]
 AbsolutePath = Annotated[str, Kind("absolute path"), _checked(_absolute)]
 Duration = Annotated[str, Kind("duration", "a duration is expected, such as 30s, 5m, 2h or 7d"), _checked(_time)]
 Pause = Annotated[str, Kind("duration", "a duration is expected, such as 0s, 30s or 2h"), _checked(parse_duration)]
+Size = Annotated[str, Kind("size", "a size is expected, such as 512m, 4g or 1t"), _checked(parse_size)]
 RateText = Annotated[str, Kind("rate", "a rate is expected, such as 3 per 24h"), _checked(parse_rate)]
 Glob = Annotated[str, Kind("glob"), _checked(_glob)]
 Url = Annotated[str, Kind("address"), _checked(_url)]

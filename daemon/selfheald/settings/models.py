@@ -257,6 +257,30 @@ class ProjectKeys(DefaultKeys):
     """Its GitHub repository, as `owner/name`; `null`: as Semaphore says."""
 
 
+class SandboxLimitsKeys(_Keys):
+    """What one run in the sandbox may use up: of an agent, or of a command of `verify`. Reaching one ends the run.
+
+    `selfheald check` says which of them hold here, and by what.
+    """
+
+    memory: fields.Size = "4g"
+    """Memory of all its processes together, its private `/tmp` included."""
+    processes: Annotated[int, Field(ge=16, le=1_000_000)] = 2048
+    """Processes and threads at once."""
+    cpus: Annotated[float, Field(gt=0, le=4096, allow_inf_nan=False)] | None = None
+    """Processors that it may keep busy, such as `1.5`; `null`: all. Needs a control group."""
+    cpu_time: fields.Duration = "4h"
+    """CPU time of all its processes together."""
+    open_files: Annotated[int, Field(ge=64, le=1_000_000)] = 16_384
+    """Open files of each process; never more than the daemon itself may have."""
+    disk: fields.Size = "10g"
+    """What its work tree and its home may take on the disk together."""
+    tmp: fields.Size = "1g"
+    """Its private `/tmp`, which lives in memory; bubblewrap only."""
+    output: fields.Size = "256m"
+    """Its standard output; a transcript keeps 50m of it."""
+
+
 class Settings(BaseSettings):
     """selfheald's configuration. Relative paths start at the folder of the file."""
 
@@ -271,6 +295,7 @@ class Settings(BaseSettings):
     """Where /metrics, /healthz and /readyz are served; port 0 takes a free one and logs it."""
     sandbox: _SandboxKind = SandboxKind.BUBBLEWRAP
     """`none`: agents run unconfined, and every start says so."""
+    sandbox_limits: SandboxLimitsKeys = SandboxLimitsKeys()
     egress: list[fields.Egress] = []
     """What agents may reach besides the model, as `host:port`: a package registry, say."""
     workers: Annotated[int, Field(ge=1, le=256)] = 2

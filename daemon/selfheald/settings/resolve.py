@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from selfheald.domain.conditions.language import Condition
 from selfheald.domain.durations import parse_duration, parse_rate
 from selfheald.domain.ids import AgentName, OrganizationName, ProjectName, Slug
+from selfheald.domain.limits import SandboxLimits, parse_size
 from selfheald.domain.policy import BranchFilter, Limits, Project, PullRequestPolicy, Validation
 from selfheald.domain.prices import Prices, PriceTable
 from selfheald.settings import values
@@ -25,6 +26,7 @@ from selfheald.settings.models import (
     PriceKeys,
     ProjectKeys,
     PullRequestKeys,
+    SandboxLimitsKeys,
     Settings,
 )
 from selfheald.settings.secret import NoSecretError, Secret
@@ -52,6 +54,7 @@ def resolve(settings: Settings, path: Path, surroundings: Surroundings) -> Confi
         state_dir=surroundings.path(settings.state_dir),
         listen=values.Listen(host=host, port=port),
         sandbox=settings.sandbox,
+        sandbox_limits=_sandbox_limits(settings.sandbox_limits),
         egress=tuple(split_address(address) for address in settings.egress),
         workers=settings.workers,
         poll=_poll(settings.poll),
@@ -59,6 +62,19 @@ def resolve(settings: Settings, path: Path, surroundings: Surroundings) -> Confi
         git=values.Identity(name=settings.git.name, email=settings.git.email),
         drain_timeout=parse_duration(settings.drain_timeout),
         projects=tuple(_project(settings, keys, surroundings) for keys in settings.projects),
+    )
+
+
+def _sandbox_limits(keys: SandboxLimitsKeys) -> SandboxLimits:
+    return SandboxLimits(
+        memory=parse_size(keys.memory),
+        processes=keys.processes,
+        cpus=keys.cpus,
+        cpu_time=parse_duration(keys.cpu_time),
+        open_files=keys.open_files,
+        disk=parse_size(keys.disk),
+        tmp=parse_size(keys.tmp),
+        output=parse_size(keys.output),
     )
 
 

@@ -7,6 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from selfheald.domain.ids import AgentName, OrganizationName
+from selfheald.domain.limits import SandboxLimits
 from selfheald.domain.policy import Project
 from selfheald.domain.prices import PriceTable
 from selfheald.settings.secret import Secret
@@ -148,6 +149,7 @@ class Configuration:
     state_dir: Path
     listen: Listen
     sandbox: SandboxKind
+    sandbox_limits: SandboxLimits
     egress: tuple[tuple[str, int], ...]
     """Host and port of what agents may reach besides the model."""
     workers: int

@@ -1,0 +1,100 @@
+"""How much of the disk a run has taken, looked at cheaply: the walk starts when the disk's free space has fallen."""
+
+import asyncio
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+WALK_SECONDS = 60.0
+"""How long a walk may take."""
+
+REST_SECONDS = 60.0
+"""Between two walks that nothing has asked for: what a run takes may be hidden by what others free."""
+
+PAUSE = 10.0
+"""A walk that was asked for waits until this many times the last one's time has passed."""
+
+
+class Disk:
+    """The disk under a run's folders."""
+
+    def __init__(self, folders: Sequence[Path], limit: int) -> None:
+        self._folders = folders
+        self._limit = limit
+        self._free = [_free(folder) for folder in folders]
+        self._walked = time.monotonic()
+        self._took = 0.1
+
+    async def full(self, pids: Callable[[], Iterable[int]]) -> bool:
+        """Whether the run has taken more than it may. ``pids`` may hold files that have no name any more."""
+        fallen = self._fallen()
+        since = time.monotonic() - self._walked
+        if since < (PAUSE * self._took if fallen else REST_SECONDS):
+            return False
+        began = time.monotonic()
+        taken = await _walked(self._folders)
+        if taken is None:  # something is hidden from us: what the disk itself says counts
+            return fallen
+        taken += await asyncio.to_thread(_nameless, pids, {folder.stat().st_dev for folder in self._folders})
+        self._walked = time.monotonic()
+        self._took = self._walked - began
+        return taken > self._limit
+
+    def _fallen(self) -> bool:
+        now = [_free(folder) for folder in self._folders]
+        return any(before - left >= self._limit for before, left in zip(self._free, now, strict=True))
+
+
+def _free(folder: Path) -> int:
+    try:
+        found = os.statvfs(folder)
+    except OSError:  # it is gone: the sandbox itself will say so
+        return 0
+    return found.f_bfree * found.f_frsize
+
+
+async def _walked(folders: Sequence[Path]) -> int | None:
+    """Bytes under the folders; ``None`` when it cannot see or finish all of them.
+
+    By ``du``, which follows no link, counts a hard link once and copes with any depth.
+    """
+    program = shutil.which("du") or "du"
+    quiet = asyncio.subprocess.DEVNULL
+    process = await asyncio.create_subprocess_exec(
+        *(program, "--total", "--summarize", "--block-size=1", "--one-file-system", "--", *map(str, folders)),
+        stdin=quiet,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env={"LC_ALL": "C"},
+        start_new_session=True,
+    )
+    try:
+        async with asyncio.timeout(WALK_SECONDS):
+            said, complaints = await process.communicate()
+    except TimeoutError:
+        return None
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    last = said.splitlines()[-1:]
+    # Files that vanish meanwhile are no matter.
+    return None if not last or b"Permission denied" in complaints else int(last[0].split()[0])
+
+
+def _nameless(pids: Callable[[], Iterable[int]], devices: set[int]) -> int:
+    """Bytes of files that were deleted while open: no walk finds them."""
+    seen: dict[tuple[int, int], int] = {}
+    for pid in pids():
+        try:
+            opened = [entry.stat() for entry in Path(f"/proc/{pid}/fd").iterdir()]
+        except OSError:
+            continue
+        seen |= {
+            (file.st_dev, file.st_ino): file.st_blocks * 512
+            for file in opened
+            if not file.st_nlink and file.st_dev in devices
+        }
+    return sum(seen.values())
