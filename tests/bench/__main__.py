@@ -15,6 +15,7 @@ from tests.bench import conditions, overhead, sweeping
 from tests.bench.figures import Section, machine
 
 from selfheald import logs
+from selfheald.redaction.redactor import Redactor
 
 NAMES = ("overhead", "sweep", "conditions")
 
@@ -88,7 +89,7 @@ def main() -> None:
     )
     with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
         # As a daemon logs: every line is made, and goes where nobody reads it.
-        logs.configure("json", "info", lambda: (), stream=nowhere)
+        logs.configure("json", "info", Redactor(list), stream=nowhere)
         figures = asyncio.run(run(asked.only or NAMES, sizes, asked.folder))
     if asked.json:
         asked.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")

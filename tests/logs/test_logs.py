@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 import structlog
 
-from selfheald.logs import HIDDEN, configure
+from selfheald.domain.redaction import REDACTED
+from selfheald.logs import configure
+from selfheald.redaction.redactor import Redactor
 
 SECRETS = ["canary-token/1", "short", "-----BEGIN KEY-----\ncanary-line\n-----END KEY-----"]
 
@@ -38,7 +40,7 @@ def _logging_as_before() -> Iterator[None]:
 @pytest.fixture
 def lines() -> Lines:
     stream = io.StringIO()
-    configure("auto", "info", secrets=lambda: SECRETS, stream=stream)
+    configure("auto", "info", Redactor(lambda: SECRETS), stream=stream)
     return lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
 
 
@@ -86,8 +88,8 @@ def test_the_level_holds_for_our_own_events(lines: Lines) -> None:
 
 def test_a_second_configuration_takes_the_place_of_the_first() -> None:
     first, second = io.StringIO(), io.StringIO()
-    configure("json", "info", secrets=list, stream=first)
-    configure("json", "debug", secrets=list, stream=second)
+    configure("json", "info", Redactor(list), stream=first)
+    configure("json", "debug", Redactor(list), stream=second)
 
     log().debug("shown")
 
@@ -97,9 +99,9 @@ def test_a_second_configuration_takes_the_place_of_the_first() -> None:
 
 def test_a_terminal_gets_colours_and_everything_else_json() -> None:
     terminal, forced = Terminal(), io.StringIO()
-    configure("auto", "info", secrets=list, stream=terminal)
+    configure("auto", "info", Redactor(list), stream=terminal)
     log().info("shown")
-    configure("console", "info", secrets=list, stream=forced)
+    configure("console", "info", Redactor(list), stream=forced)
     log().info("shown")
 
     assert "\x1b[" in terminal.getvalue()
@@ -154,7 +156,7 @@ def test_a_value_under_a_telling_key_is_hidden(lines: Lines, key: str) -> None:
     log().info("event", **{key: "plain", "inner": {key: "plain"}})
 
     (line,) = lines()
-    assert line[key] == line["inner"][key] == HIDDEN
+    assert line[key] == line["inner"][key] == REDACTED
 
 
 def test_counts_of_tokens_and_short_words_stay_readable(lines: Lines) -> None:
@@ -179,7 +181,7 @@ def test_an_exception_is_told_without_the_secret(lines: Lines) -> None:
 
 def test_console_output_carries_exceptions_too() -> None:
     stream = io.StringIO()
-    configure("console", "info", secrets=lambda: SECRETS, stream=stream)
+    configure("console", "info", Redactor(lambda: SECRETS), stream=stream)
     try:
         raise ValueError("refused canary-token/1")  # noqa: TRY301 - an exception with a traceback is the point
     except ValueError:

@@ -20,6 +20,7 @@ from selfheald.engine.dispatch import LEASE, Dispatcher
 from selfheald.engine.instance import only_instance
 from selfheald.engine.schedule import Schedule, rung
 from selfheald.engine.targets import Targets
+from selfheald.redaction.redactor import Redactor
 from selfheald.settings.values import Configuration
 from selfheald.web.server import serve_web, web_app
 
@@ -37,16 +38,17 @@ RETRY_CONTACT = timedelta(seconds=10)
 Loop = Coroutine[object, object, None]
 
 
-async def serve(configuration: Configuration, reload: Callable[[], Configuration]) -> None:
-    """Run the daemon until SIGTERM or SIGINT. SIGHUP takes over new project settings.
+async def serve(configuration: Configuration, redact: Redactor, reload: Callable[[], Configuration]) -> None:
+    """Run the daemon until SIGTERM or SIGINT. SIGHUP takes over new project settings. ``redact`` is the logs' too.
 
     Raises :class:`ConfigError` when the start is refused; an ``ExceptionGroup`` when a loop ended unasked.
     """
     stop = asyncio.Event()
     with only_instance(configuration.state_dir) as owner:
-        async with open_outside(configuration) as outside, Schedule(outside.events) as schedule:
+        async with open_outside(configuration, redact) as outside, Schedule(outside.events) as schedule:
             engine = wire(outside, owner)
             await refuse_without_sandbox(outside)
+            await asyncio.to_thread(redact.load)
             page = web_app(outside.metrics, not_ready=lambda: engine.targets.not_contacted)
             async with serve_web(page, configuration.listen) as address:
                 _on_signals(stop, lambda: _reload(reload, outside, engine))
@@ -92,6 +94,7 @@ def _loops(outside: Outside, engine: Engine, schedule: Schedule) -> Iterator[tup
 
 async def once(outside: Outside, engine: Engine) -> Sequence[str]:
     """One sweep; then work off what can be done now, without waiting for CI. Gives what could not be looked at."""
+    await asyncio.to_thread(outside.redact.load)
     unseen = Unseen()
     outside.events.listeners.append(unseen.hear)
     for organization in outside.cis:

@@ -11,6 +11,7 @@ import structlog
 
 from selfheald.agents.build import make_agent
 from selfheald.agents.spec import DEFAULT_BASE_URL, AgentSpec
+from selfheald.app.secrets import redactor_of
 from selfheald.domain.errors import ConfigError
 from selfheald.domain.events import Event
 from selfheald.domain.ids import AgentName, OrganizationName
@@ -20,6 +21,7 @@ from selfheald.git.repositories import GitRepositories
 from selfheald.github.client import GitHubApp, GitHubSettings
 from selfheald.github.code_host import GitHub
 from selfheald.ports import CI, Agent, CodeHost, Listener, Repositories, Sandbox
+from selfheald.redaction.redactor import Redactor
 from selfheald.sandbox.bubblewrap import Bubblewrap
 from selfheald.sandbox.family import owner_of
 from selfheald.sandbox.limiter import Limiter
@@ -65,11 +67,17 @@ class Outside:
     metrics: Metrics
     events: Fanout
     clock: SystemClock
+    redact: Redactor
 
 
 @asynccontextmanager
-async def open_outside(configuration: Configuration, *, dry_run: bool = False) -> AsyncIterator[Outside]:
-    """Open everything that the engine works with; closed in the reverse order."""
+async def open_outside(
+    configuration: Configuration, redact: Redactor | None = None, *, dry_run: bool = False
+) -> AsyncIterator[Outside]:
+    """Open everything that the engine works with; closed in the reverse order.
+
+    ``redact`` takes secrets out of texts; its library is not loaded here, since only attempts need that.
+    """
     events, clock = Fanout(), SystemClock()
     metrics = Metrics(clock)
     events.listeners.append(metrics.listener)
@@ -90,6 +98,7 @@ async def open_outside(configuration: Configuration, *, dry_run: bool = False) -
             metrics=metrics,
             events=events,
             clock=clock,
+            redact=redact or redactor_of(configuration),
         )
 
 

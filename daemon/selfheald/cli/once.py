@@ -7,6 +7,7 @@ import click
 from selfheald.cli import options
 from selfheald.domain.case import Case
 from selfheald.domain.plain import plain
+from selfheald.redaction.redactor import Redactor
 from selfheald.settings.values import Configuration
 
 
@@ -21,8 +22,8 @@ def once(config: str | None, *, as_json: bool, dry_run: bool) -> None:
     project could not be looked at; each is named on standard error.
     """
     configuration = options.read_configuration(config)
-    options.set_up_logs(configuration)
-    cases, unseen = options.run(_once(configuration, dry_run=dry_run))
+    redact = options.set_up_logs(configuration)
+    cases, unseen = options.run(_once(configuration, redact, dry_run=dry_run))
     if as_json:
         options.print_json(cases)
     elif cases or not unseen:
@@ -34,7 +35,7 @@ def once(config: str | None, *, as_json: bool, dry_run: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
-async def _once(configuration: Configuration, *, dry_run: bool) -> tuple[list[Case], Sequence[str]]:
+async def _once(configuration: Configuration, redact: Redactor, *, dry_run: bool) -> tuple[list[Case], Sequence[str]]:
     """The cases that it changed, and what it could not look at."""
     from selfheald.app.daemon import once as work_off  # noqa: PLC0415 - the daemon's modules take a while to load
     from selfheald.app.outside import open_outside, refuse_without_sandbox  # noqa: PLC0415
@@ -42,7 +43,7 @@ async def _once(configuration: Configuration, *, dry_run: bool) -> tuple[list[Ca
     from selfheald.engine.instance import only_instance  # noqa: PLC0415
 
     with only_instance(configuration.state_dir) as owner:
-        async with open_outside(configuration, dry_run=dry_run) as outside:
+        async with open_outside(configuration, redact, dry_run=dry_run) as outside:
             await refuse_without_sandbox(outside)
             before = {case.id: case.version for case in await outside.store.cases.cases()}
             unseen = await work_off(outside, wire(outside, owner))

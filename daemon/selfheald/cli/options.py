@@ -16,9 +16,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from selfheald.app.secrets import redactor_of
 from selfheald.domain.durations import duration_text
 from selfheald.domain.plain import plain
 from selfheald.logs import configure
+from selfheald.redaction.redactor import Redactor
 from selfheald.settings.loading import load
 from selfheald.settings.values import Configuration
 from selfheald.store.open import FILE_NAME, Store, open_store
@@ -57,9 +59,11 @@ def read_configuration(config: str | None, *, secrets: bool = True) -> Configura
     return load(Path(path), os.environ, secrets=secrets)
 
 
-def set_up_logs(configuration: Configuration) -> None:
-    """Send logs to standard error as configured, secrets replaced."""
-    configure(configuration.log.format, configuration.log.level, configuration.secret_values)
+def set_up_logs(configuration: Configuration) -> Redactor:
+    """Send logs to standard error as configured, secrets replaced; gives what replaces them."""
+    redact = redactor_of(configuration)
+    configure(configuration.log.format, configuration.log.level, redact)
+    return redact
 
 
 @asynccontextmanager

@@ -20,5 +20,5 @@ def run(config: str | None) -> None:
 
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the daemon listens for it: by default it would end us
     configuration = read_configuration(config)
-    set_up_logs(configuration)
-    asyncio.run(serve(configuration, lambda: read_configuration(config)))
+    redact = set_up_logs(configuration)
+    asyncio.run(serve(configuration, redact, lambda: read_configuration(config)))

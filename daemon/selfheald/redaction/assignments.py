@@ -21,7 +21,7 @@ _WORDS = ("passw", "passphrase", "pwd", "secret", "token", "key", "auth", "crede
 
 _BARE = r"""[^\s"'`\\,;<>(){}\[\]|&]"""
 _PART = _BARE.replace("&", "&=")
-_VALUE = rf"""(?:\\?["'`])?(?:(?:bearer|basic|token)[ ]{{1,4}})?(?P<value>{_PART}{{8,{LONGEST}}}={{0,2}})"""
+_VALUE = rf"""(?:\\?["'`])?(?P<scheme>(?:bearer|basic|token)[ ]{{1,4}})?(?P<value>{_PART}{{8,{LONGEST}}}={{0,2}})"""
 _REST = re.compile(_BARE + "*")
 
 _ASSIGNED = re.compile(
@@ -75,7 +75,8 @@ def _assigned(text: str, at: int) -> SecretSpan | None:
     if found["close"].isspace() and not _FLAG.search(before):
         return None
     sure = _is_sure(found["word"], before)
-    if sure is None or not _is_secret(found["value"], sure=sure):
+    logs_in = found["scheme"] and found["word"].lower() == "authorization" and not is_placeholder(found["value"])
+    if sure is None or not (logs_in or _is_secret(found["value"], sure=sure)):
         return None
     rest = _REST.match(text, found.end())
     return SecretSpan(start=found.start("value"), end=rest.end() if rest else found.end(), rule="assignment")

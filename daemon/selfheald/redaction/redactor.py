@@ -1,14 +1,17 @@
 """Takes secrets out of text: the real part behind the ports ``Redact`` and ``FindSecrets``."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from selfheald.domain.redaction import REDACTED, SecretSpan, private_keys
 from selfheald.redaction.assignments import assignments
 from selfheald.redaction.encoded import encoded
 from selfheald.redaction.known import Forms
-from selfheald.redaction.library import Library
 from selfheald.redaction.looks import is_random
 from selfheald.redaction.tokens import tokens
+
+if TYPE_CHECKING:
+    from selfheald.redaction.library import Library
 
 SHORTEST_TEXT = 6
 """Characters: a shorter text holds nothing that is looked for."""
@@ -32,6 +35,8 @@ class Redactor:
 
     def load(self) -> None:
         """Load the library's rules; without them a text is looked at by all the other ones. Takes a second or more."""
+        from selfheald.redaction.library import Library  # noqa: PLC0415 - not every command has to wait for it
+
         if self._library is None:
             self._library = Library()
 
