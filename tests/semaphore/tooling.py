@@ -42,6 +42,7 @@ class Scene:
     foreign: Pipeline
     """A workflow of another organization, whose token is another one."""
     url: str
+    client: SemaphoreClient
     tools: SemaphoreTools
     observed: list[ApiRequest] = field(default_factory=list)
 
@@ -120,6 +121,7 @@ async def scene(*, mcp: bool, mcp_path: str = "/mcp") -> AsyncIterator[Scene]:
                     other=other,
                     foreign=foreign,
                     url=url,
+                    client=client,
                     tools=tools,
                     observed=observed,
                 )

@@ -27,6 +27,9 @@ READ_TIMEOUT = 25.0
 CONNECT_WAIT = 10.0
 """Seconds for the session to be there."""
 
+CLOSE_WAIT = 3.0
+"""Seconds for a session to be ended in good form."""
+
 _LOST = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND})
 """How a session that the other side does not know is answered: before anything was done, so it may be sent again."""
 
@@ -110,7 +113,13 @@ class _Session:
         return self._task.done()
 
     async def aclose(self) -> None:
+        """End it; what it still waits for is given up."""
         self._leave.set()
+        if not self._client.done():
+            self._task.cancel()
+        _, late = await asyncio.wait({self._task}, timeout=CLOSE_WAIT)
+        for task in late:
+            task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
 
     async def call(self, name: str, arguments: Mapping[str, Any]) -> ToolAnswer:
