@@ -10,6 +10,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
+from tests.semaphore.tooling import TOKEN as SCENE_TOKEN
+from tests.semaphore.tooling import scene
 
 from selfheald.ports import Probe
 from selfheald.semaphore.mcp import READ_TOOLS, found_tools, probe_mcp
@@ -104,6 +106,25 @@ async def test_a_silent_server_is_given_up() -> None:
 
     assert not probe.ok
     assert "did not answer within 0 s" in probe.found
+    assert "REST answers agents' tools in its place" in probe.found
+
+
+@pytest.mark.parametrize(("organization", "told"), [("acme", True), ("umbrella", False)])
+async def test_tools_that_are_switched_off_are_told_with_what_stands_in(*, organization: str, told: bool) -> None:
+    async with scene(mcp=True) as made:
+        made.organization.features.discard("mcp_server_read_tools")
+
+        probe = await probe_mcp(f"{made.url}/mcp", lambda: SCENE_TOKEN, organization=organization)
+
+    assert probe.ok
+    assert ("they are switched off for acme: REST answers agents' tools" in probe.found) is told
+
+
+async def test_tools_that_are_switched_on_need_no_other_word() -> None:
+    async with scene(mcp=True) as made:
+        probe = await probe_mcp(f"{made.url}/mcp", lambda: SCENE_TOKEN, organization="acme")
+
+    assert probe == Probe(ok=True, found="17 tools, all 14 that read among them")
 
 
 @pytest.mark.parametrize(

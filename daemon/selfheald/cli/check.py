@@ -78,7 +78,8 @@ async def _probe(configuration: Configuration) -> Sequence[Finding]:
             findings.append(await _finding(f"organization {one.name}", _listing(outside.cis[one.name].projects())))
             await engine.targets.refresh(one.name)
             if one.mcp_url:
-                findings.append(await _finding(f"mcp of {one.name}", probe_mcp(one.mcp_url, one.token.read)))
+                probing = probe_mcp(one.mcp_url, one.token.read, organization=one.name)
+                findings.append(await _finding(f"mcp of {one.name}", probing))
         for project in configuration.projects:
             if project.mode is Mode.OFF:
                 continue

@@ -3,10 +3,14 @@
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from selfheald.domain.errors import SelfhealdError
 from selfheald.ports import Probe
 from selfheald.semaphore.credentials import usable
+
+if TYPE_CHECKING:
+    from mcp import Client
 
 READ_TOOLS = (
     "artifact_job_logs",
@@ -26,30 +30,48 @@ READ_TOOLS = (
 )
 """What Semaphore's server offers for reading. ``docs_search`` is left out: an installation may lack its index."""
 
+OFF = "Semaphore MCP read tools are disabled"
+"""How Semaphore begins to say that an organization has them switched off."""
+
 TIMEOUT = timedelta(seconds=20)
 """For a whole probe: a connection, a handshake and a list."""
 
 PAGES_LIMIT = 20
 """Pages of tools; Semaphore has one."""
 
+REST_STANDS_IN = "REST answers agents' tools in its place"
+
 
 async def probe_mcp(
     url: str,
     token: Callable[[], str],
     timeout: timedelta = TIMEOUT,  # noqa: ASYNC109 - bounds the probe, and is told in its finding
+    *,
+    organization: str = "",
 ) -> Probe:
-    """Connect, list the tools, and say what was found or how to mend what is wrong. Never raises for the other side."""
+    """Connect, list the tools, and say what was found or how to mend what is wrong. Never raises for the other side.
+
+    Semaphore lists its tools for everybody and refuses them when they are called, so one is called for the organization
+    of this name.
+    """
     statuses: list[int] = []
     try:
         async with asyncio.timeout(timeout.total_seconds()):
-            names = await _tools(url, usable(token(), url), timeout.total_seconds(), statuses)
+            names, off = await _asked(url, usable(token(), url), timeout.total_seconds(), statuses, organization)
     except TimeoutError:
-        return Probe(ok=False, found=f"{url} did not answer within {timeout.total_seconds():g} s; is mcp_url right?")
+        return _failed(f"{url} did not answer within {timeout.total_seconds():g} s; is mcp_url right?")
     except SelfhealdError as error:
-        return Probe(ok=False, found=error.message)
+        return _failed(error.message)
     except Exception as error:  # noqa: BLE001 - the mcp package wraps what happens in groups of many kinds
-        return Probe(ok=False, found=_trouble(url, statuses, error))
-    return found_tools(names)
+        return _failed(_trouble(url, statuses, error))
+    probe = found_tools(names)
+    if not off:
+        return probe
+    return Probe(ok=probe.ok, found=f"{probe.found}; they are switched off for {organization}: {REST_STANDS_IN}")
+
+
+def _failed(told: str) -> Probe:
+    return Probe(ok=False, found=f"{told}. Meanwhile {REST_STANDS_IN}")
 
 
 def found_tools(names: Iterable[str]) -> Probe:
@@ -61,11 +83,16 @@ def found_tools(names: Iterable[str]) -> Probe:
     told = f"{len(offered)} tools, without {', '.join(missing)}"
     if len(missing) < len(READ_TOOLS):
         return Probe(ok=True, found=told)
-    return Probe(ok=False, found=f"{len(offered)} tools, none of Semaphore's; is mcp_url that of Semaphore?")
+    return _failed(f"{len(offered)} tools, none of Semaphore's; is mcp_url that of Semaphore?")
 
 
-async def _tools(url: str, token: str, seconds: float, statuses: list[int]) -> Sequence[str]:
-    """The names of the server's tools. ``statuses`` gets the HTTP status of every answer that is an error."""
+async def _asked(
+    url: str, token: str, seconds: float, statuses: list[int], organization: str
+) -> tuple[Sequence[str], bool]:
+    """The names of the server's tools, and whether they are switched off for the organization.
+
+    ``statuses`` gets the HTTP status of every answer that is an error.
+    """
     # Imported here: these packages take half a second, and most commands never speak MCP.
     import httpx2  # noqa: PLC0415
     from mcp import Client  # noqa: PLC0415
@@ -94,7 +121,17 @@ async def _tools(url: str, token: str, seconds: float, statuses: list[int]) -> S
             cursor = page.next_cursor
             if cursor is None:
                 break
-    return names
+        return names, bool(organization) and "projects_list" in names and await _is_off(client, organization)
+
+
+async def _is_off(client: "Client", organization: str) -> bool:
+    """Whether Semaphore refuses its tools to this organization; what cannot be found out is no."""
+    listed = (await client.call_tool("organizations_list", {"limit": 100})).structured_content or {}
+    for one in listed.get("organizations") or []:
+        if organization in {one.get("username"), one.get("name")}:
+            answer = await client.call_tool("projects_list", {"organization_id": one.get("id"), "limit": 1})
+            return bool(answer.is_error) and any(OFF in str(getattr(part, "text", "")) for part in answer.content)
+    return False
 
 
 def _trouble(url: str, statuses: Sequence[int], error: BaseException) -> str:

@@ -10,8 +10,10 @@ from selfheald.ports import Redact
 
 Json = dict[str, Any]
 
-CREDENTIALS = frozenset({"token", "tokenType", "tokenTtlSeconds", "logsUrl", "artifactUrl", "urls", "jwt"})
-"""Fields that are good for nothing inside but to be carried out: keys to logs, and signed addresses."""
+CREDENTIALS = frozenset(
+    {"token", "tokenType", "tokenTtlSeconds", "logsUrl", "artifactUrl", "urls", "jwt", "default_value"}
+)
+"""Fields that are good for nothing inside but to be carried out: keys to logs, signed addresses, tasks' parameters."""
 
 DEPTH_LIMIT = 12
 """Floors of an answer. Semaphore's have four."""

@@ -10,6 +10,7 @@ from selfheald.domain.events import ApiRequest
 from selfheald.domain.zone import Members
 from selfheald.ports import ToolAnswer
 from selfheald.semaphore.client import SemaphoreClient
+from selfheald.semaphore.mcp import OFF
 from selfheald.semaphore.tools.contents import with_content
 from selfheald.semaphore.tools.rest import RestTools
 from selfheald.semaphore.tools.upstream import UnreachableError, Upstream
@@ -20,7 +21,6 @@ REST_FOR = 300.0
 REST_FOR_WHEN_OFF = 600.0
 """The same when the feature is off: Semaphore itself remembers that for ten minutes."""
 
-_OFF = "Semaphore MCP read tools are disabled"
 _NOT_HERE = (
     "We couldn't verify access to Semaphore MCP tools",
     "Authorization service is not configured",
@@ -73,7 +73,7 @@ class SemaphoreTools:
         except UnreachableError as error:
             self._rest_stands_in(str(error), REST_FOR)
             return None
-        if answer.is_error and answer.text.startswith(_OFF):
+        if answer.is_error and answer.text.startswith(OFF):
             self._rest_stands_in("the organization has its read tools switched off", REST_FOR_WHEN_OFF)
             return None
         if answer.is_error and any(sign in answer.text for sign in _NOT_HERE):
