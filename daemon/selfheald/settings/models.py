@@ -47,7 +47,7 @@ class OrganizationKeys(_Keys):
     token_file: fields.FilePath | None = None
     """The file that holds the API token; read again when it changes."""
     mcp_url: fields.Url | None = None
-    """Semaphore's MCP server, with the same token; `null`: agents get no Semaphore tools."""
+    """Semaphore's MCP server, with the same token; `null`: the REST API answers agents' tools."""
 
 
 class AppKeys(_Keys):
