@@ -20,6 +20,8 @@ from selfheald.domain.plain import last_part, one_line, plain
         ("bell\x07 null\x00 c1\x9b", "bell null c1"),
         ("\u2067rtl\u2069 \ufefftext soft\u00adhyphen", "rtl text softhyphen"),
         ("half \ud800", "half "),
+        ("a\x1b]0;no end\nthe next line", "a\nthe next line"),
+        ("\u3164\u2800\u034fblank \U000e0100variant\ufe0f", "blank variant"),
         ("grüße 日本 🎉", "grüße 日本 🎉"),
     ],
 )

@@ -32,6 +32,10 @@ from selfheald.engine.sweep import Sweeper
 from selfheald.engine.targets import Targets
 from selfheald.engine.verify import Verifier
 from selfheald.ports import Command, Exit, Layout, Probe, SemaphoreProject
+from selfheald.redaction.redactor import Redactor
+
+KNOWN = "a-secret-of-the-daemon-77"
+"""What the redaction knows."""
 
 ORGANIZATION = make.project().organization
 T = TypeVar("T")
@@ -76,6 +80,7 @@ class Rig:
         self.sandbox = ScriptedSandbox()
         self.store = FakeStore()
         self.events: list[Event] = []
+        self.redact = Redactor(lambda: [KNOWN])
         self.failed_commit = self.repositories.add(make.REPOSITORY, {"cents.py": "broken\n"})
         self.code_host.add_repository(make.REPOSITORY, head=self.failed_commit)
         self._wire(workers)
@@ -118,6 +123,7 @@ class Rig:
             cases=self.store.cases,
             clock=self.clock,
             listener=self.hear,
+            redact=self.redact,
             state_dir=self.state_dir,
         )
         self.dispatcher = Dispatcher(

@@ -59,7 +59,7 @@ class TestSweepsThatBringNothingNew:
     async def test_after_a_restart_known_pipelines_are_no_news(self, sqlite: Store) -> None:
         await sqlite.journal.record(PROJECT, SWEPT, cursor=NOW, now=NOW)
 
-        restarted = SqliteJournal(sqlite.database)
+        restarted = SqliteJournal(sqlite.database, str)
 
         assert list(await restarted.record(PROJECT, SWEPT, cursor=ago(hours=1), now=NOW)) == []
         assert await restarted.cursor(PROJECT) == NOW

@@ -17,6 +17,7 @@ from selfheald.domain.events import Event
 from selfheald.domain.ids import AgentName, OrganizationName
 from selfheald.engine.clock import SystemClock
 from selfheald.engine.dryrun import DryRunCodeHost, DryRunRepositories
+from selfheald.engine.redacted import RedactedCodeHost
 from selfheald.git.repositories import GitRepositories
 from selfheald.github.client import GitHubApp, GitHubSettings
 from selfheald.github.code_host import GitHub
@@ -79,10 +80,11 @@ async def open_outside(
     ``redact`` takes secrets out of texts; its library is not loaded here, since only attempts need that.
     """
     events, clock = Fanout(), SystemClock()
+    redact = redact or redactor_of(configuration)
     metrics = Metrics(clock)
     events.listeners.append(metrics.listener)
     async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(await _open_store(configuration, dry_run=dry_run))
+        store = await stack.enter_async_context(await _open_store(configuration, redact, dry_run=dry_run))
         cis = {one.name: _semaphore(one, configuration, stack, events) for one in configuration.organizations}
         github = _github(configuration, stack, events)
         repositories = _repositories(configuration, github, stack)
@@ -91,14 +93,14 @@ async def open_outside(
             configuration=configuration,
             store=store,
             cis=cis,
-            code_host=DryRunCodeHost(github) if dry_run else github,
+            code_host=RedactedCodeHost(DryRunCodeHost(github) if dry_run else github, redact),
             repositories=DryRunRepositories(repositories) if dry_run else repositories,
             sandbox=sandbox,
             agents={name: make_agent(_agent_spec(agent), sandbox) for name, agent in configuration.agents.items()},
             metrics=metrics,
             events=events,
             clock=clock,
-            redact=redact or redactor_of(configuration),
+            redact=redact,
         )
 
 
@@ -184,17 +186,17 @@ def _repositories(configuration: Configuration, github: GitHub, stack: AsyncExit
     return repositories
 
 
-async def _open_store(configuration: Configuration, *, dry_run: bool) -> Store:
+async def _open_store(configuration: Configuration, redact: Redactor, *, dry_run: bool) -> Store:
     """The store; for a dry run a copy of it that is thrown away at the next one."""
     path = configuration.state_dir / FILE_NAME
     if not dry_run:
-        return await open_store(path)
+        return await open_store(path, redact=redact)
     scratch = configuration.state_dir / "dry-run.sqlite"
     async with await open_store(path) as store:
         for suffix in ("", "-wal", "-shm"):
             scratch.with_name(scratch.name + suffix).unlink(missing_ok=True)
         await store.copy_to(scratch)
-    return await open_store(scratch)
+    return await open_store(scratch, redact=redact)
 
 
 def _agent_spec(agent: AgentConfig) -> AgentSpec:

@@ -87,6 +87,7 @@ def _dispatcher(outside: Outside, targets: Targets, superseder: Superseder, owne
         cases=outside.store.cases,
         clock=outside.clock,
         listener=outside.events,
+        redact=outside.redact,
         state_dir=outside.configuration.state_dir,
     )
     return Dispatcher(

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 import click
 
+from selfheald.app.secrets import redactor_of
 from selfheald.cli import options
 from selfheald.domain import steering
 from selfheald.domain.case import Case
@@ -45,7 +46,7 @@ async def _steer(configuration: Configuration, case_id: CaseId, steer: Steer, *,
     path = configuration.state_dir / FILE_NAME
     if not path.exists():
         raise NotFoundError(f"there is no case {case_id}: {path} does not exist yet")
-    async with await open_store(path) as store:
+    async with await open_store(path, redact=redactor_of(configuration)) as store:
         for _ in range(TRIES):
             case = await store.cases.case(case_id)
             if case is None:

@@ -4,14 +4,15 @@ import re
 
 _ESCAPES = re.compile(
     "\x1b\\[[0-?]*[ -/]*[@-~]?"  # colours, cursor movements
-    "|\x1b[\\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\\\)?"  # titles, links and other strings for the terminal
+    "|\x1b[\\]PX^_][^\x07\x1b\n]*(?:\x07|\x1b\\\\)?"  # titles, links and other strings for the terminal
     "|\x1b[ -/]*[0-~]?",  # short ones
 )
 
 _INVISIBLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # control characters but tab and line feed
-    "\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"  # no width, or another direction
-    "\ud800-\udfff\U000e0000-\U000e007f]",  # halves of characters, and tags
+    "\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"  # no width, or another direction
+    "\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\uffa0"  # blanks that are letters, and joiners
+    "\ud800-\udfff\ufe00-\ufe0f\U0001d173-\U0001d17a\U000e0000-\U000e0fff]",  # halves, variants, and tags
 )
 
 LEFT_OUT = "… "

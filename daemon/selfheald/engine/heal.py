@@ -5,6 +5,7 @@ import os
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from secrets import token_hex
 from typing import TypeVar
 
 import structlog
@@ -15,15 +16,16 @@ from selfheald.domain.errors import SelfhealdError
 from selfheald.domain.events import AttemptPhase
 from selfheald.domain.failure import Failure
 from selfheald.domain.guards import protected_files
+from selfheald.domain.hygiene import redacted_attempt, redacted_failure
 from selfheald.domain.ids import AgentName, OrganizationName, Sha
 from selfheald.domain.policy import Project, Target
-from selfheald.domain.prompt import render_prompt, variables_of
+from selfheald.domain.prompt import MARK_LENGTH, render_prompt, variables_of
 from selfheald.domain.proposal import TreeChanges
 from selfheald.domain.wording import commit_message, summary_of
 from selfheald.domain.zone import Budget
 from selfheald.engine.outcome import Ended
 from selfheald.engine.verify import Verifier
-from selfheald.ports import CI, Agent, AgentTask, CaseBook, Clock, Listener, Repositories, WorkTree
+from selfheald.ports import CI, Agent, AgentTask, CaseBook, Clock, Listener, Redact, Repositories, WorkTree
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -43,6 +45,7 @@ class Healer:
         cases: CaseBook,
         clock: Clock,
         listener: Listener,
+        redact: Redact,
         state_dir: Path,
     ) -> None:
         self._cis = cis
@@ -52,6 +55,7 @@ class Healer:
         self._cases = cases
         self._clock = clock
         self._listener = listener
+        self._redact = redact
         self._state_dir = state_dir
 
     async def attempt(self, case: Case, target: Target, budget: Budget) -> Attempt:
@@ -83,7 +87,7 @@ class Healer:
         return attempt
 
     def _finished(self, attempt: Attempt, ended: Ended) -> Attempt:
-        return replace(
+        finished = replace(
             attempt,
             finished_at=self._clock.now(),
             outcome=ended.outcome,
@@ -94,6 +98,7 @@ class Healer:
             cost_micros=self._agents[attempt.agent].cost_micros(ended.usage),
             commit=ended.commit,
         )
+        return redacted_attempt(finished, self._redact)
 
     async def _work(self, case: Case, target: Target, attempt: Attempt, earlier: list[Attempt]) -> Ended:
         folder = self._state_dir / attempt.folder
@@ -113,12 +118,13 @@ class Healer:
             await asyncio.shield(self._repositories.discard(folder / "tree"))
 
     async def _prepare(self, case: Case, target: Target, path: Path) -> tuple[WorkTree, Failure]:
-        """The work tree and what failed, side by side."""
+        """The work tree and what failed, side by side. No secret of the logs goes further than this."""
         ci = self._cis[target.project.organization]
-        return await _both(
+        tree, failure = await _both(
             self._repositories.checkout(case.repository, case.base, path),
             ci.failure(case.failed_pipeline),
         )
+        return tree, await asyncio.to_thread(redacted_failure, failure, self._redact)
 
     async def _judge(
         self, project: Project, attempt: Attempt, tree: WorkTree, ended: Ended, *, failure: Failure
@@ -130,7 +136,7 @@ class Healer:
         if protected := protected_files(changes, project.protected_paths):
             note = f"touches protected paths: {', '.join(protected)}"
             return replace(ended, outcome=AttemptOutcome.BLOCKED, note=note)
-        summary = summary_of(changes.summary, failure.job_names)
+        summary = self._redact(summary_of(changes.summary, failure.job_names))
         # The commit holds what was guarded: whatever `verify` then does to the tree is not proposed.
         commit = await self._commit(attempt, tree, changes, summary)
         if project.verify:
@@ -144,7 +150,7 @@ class Healer:
         ref = f"refs/selfheal/cases/{attempt.case_id}/{attempt.number}"
         commit = await self._repositories.commit(tree, changes, message=message, ref=ref, at=attempt.started_at)
         diff = await self._repositories.diff(tree.repository, tree.commit, commit)
-        await asyncio.to_thread(_write_private, self._state_dir / attempt.folder / "fix.diff", diff)
+        await asyncio.to_thread(_write_private, self._state_dir / attempt.folder / "fix.diff", self._redact(diff))
         return commit
 
     async def _timed(self, attempt: Attempt, phase: str, work: Awaitable[T]) -> T:
@@ -161,7 +167,7 @@ def _task(
 ) -> AgentTask:
     variables = variables_of(failure, project=project.name, commit=tree.commit, attempt=attempt.number)
     told = [f"Attempt {one.number}: {one.outcome}. {one.summary} {one.note}".strip() for one in earlier if one.outcome]
-    prompt = render_prompt(project.prompt, variables, failure, told)
+    prompt = render_prompt(project.prompt, variables, failure, told, mark=token_hex(MARK_LENGTH // 2))
     return AgentTask(prompt=prompt, variables=variables, tree=tree.path, folder=folder)
 
 

@@ -24,13 +24,15 @@ MOST_LEARNT = 50
 
 
 class Redactor:
-    """Finds secrets and takes them out. Takes time in proportion to the text: some 0.2 s for a megabyte."""
+    """Finds secrets and takes them out. Takes time in proportion to the text: some 0.2 s for a megabyte.
+
+    Several threads may use it at once.
+    """
 
     def __init__(self, known: Callable[[], Iterable[str]]) -> None:
         """``known`` gives the values that are secret for sure, and is asked for every text."""
         self._known = known
-        self._values: frozenset[str] = frozenset()
-        self._forms = Forms(())
+        self._prepared: tuple[frozenset[str], Forms] = frozenset(), Forms(())
         self._library: Library | None = None
 
     def load(self) -> None:
@@ -68,9 +70,11 @@ class Redactor:
     def _current(self) -> Forms:
         """The forms of the values that are known now; made anew when one was rotated."""
         values = frozenset(self._known())
-        if values != self._values:
-            self._values, self._forms = values, Forms(values)
-        return self._forms
+        prepared, forms = self._prepared
+        if values != prepared:
+            forms = Forms(values)
+            self._prepared = values, forms  # at once: several threads may ask
+        return forms
 
 
 def _learnt(text: str, found: Iterable[SecretSpan]) -> list[str]:

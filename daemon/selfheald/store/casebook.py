@@ -2,16 +2,18 @@
 
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
 from selfheald.domain.attempt import Attempt, AttemptOutcome
 from selfheald.domain.case import TRANSITIONS, Case, IllegalTransitionError
 from selfheald.domain.errors import NotFoundError
+from selfheald.domain.hygiene import redacted_attempt
 from selfheald.domain.ids import AgentName, CaseId
 from selfheald.domain.policy import Limits
 from selfheald.domain.room import Claim, budget_of, limit_in_the_way, reserved
-from selfheald.ports import CaseEvent
+from selfheald.ports import CaseEvent, Redact
 from selfheald.store.database import Database
 from selfheald.store.entries import add_event
 from selfheald.store.lookback import occupancy
@@ -60,8 +62,9 @@ WHERE id = :id AND case_id = :case_id
 class SqliteCaseBook:
     """The cases, their attempts and their history."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, redact: Redact) -> None:
         self._database = database
+        self._redact = redact
 
     async def case(self, case_id: CaseId) -> Case | None:
         """See :meth:`selfheald.ports.CaseBook.case`."""
@@ -92,6 +95,7 @@ class SqliteCaseBook:
         transition table does not have.
         """
         require_step(before, after)
+        after, note = replace(after, summary=self._redact(after.summary)), self._redact(note)
         return await self._database.write(lambda connection: _save(connection, before, after, note, actor))
 
     async def claim(self, before: Case, after: Case, *, limits: Limits, now: datetime, priced: bool = True) -> Claim:
@@ -133,7 +137,7 @@ class SqliteCaseBook:
         Raises :class:`ValueError` without an outcome and an instant, :class:`NotFoundError` for an unknown attempt.
         """
         require_finished(attempt)
-        values = attempt_row(attempt)
+        values = attempt_row(redacted_attempt(attempt, self._redact))
         written = await self._database.write(lambda connection: connection.execute(_FINISH_ATTEMPT, values).rowcount)
         if not written:
             raise NotFoundError(f"finishing attempt {attempt.id} of case {attempt.case_id}: there is none")

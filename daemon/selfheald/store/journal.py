@@ -11,12 +11,13 @@ from selfheald.domain.case import Case, NewCase, failure_key
 from selfheald.domain.decide import decide_again
 from selfheald.domain.decision import Decision, Heal, Skip
 from selfheald.domain.history import History
+from selfheald.domain.hygiene import redacted_pipeline
 from selfheald.domain.ids import PipelineId, ProjectName, Sha, Slug
 from selfheald.domain.observation import Observation
 from selfheald.domain.pipeline import Pipeline, State
 from selfheald.domain.policy import Limits
 from selfheald.domain.reasons import Reason
-from selfheald.ports import Verdict
+from selfheald.ports import Redact, Verdict
 from selfheald.store.database import Database
 from selfheald.store.entries import open_case, open_case_of
 from selfheald.store.lookback import NEWER_OUTCOME, Question, look_back
@@ -77,8 +78,9 @@ class _LastSweep:
 class SqliteJournal:
     """Pipelines and decisions."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, redact: Redact) -> None:
         self._database = database
+        self._redact = redact
         self._last: dict[ProjectName, _LastSweep] = {}
 
     async def cursor(self, project: ProjectName) -> datetime | None:
@@ -104,7 +106,8 @@ class SqliteJournal:
         moved = cursor is not None and (last.cursor is None or cursor > last.cursor)
         if not news and not moved:
             return ()
-        fresh = await self._database.write(lambda c: _record(c, project, news, cursor if moved else None, now))
+        cleaned = [redacted_pipeline(built, self._redact) for built in news]
+        fresh = await self._database.write(lambda c: _record(c, project, cleaned, cursor if moved else None, now))
         self._last[project] = _LastSweep(pipelines=_newest(ended), cursor=cursor if moved else last.cursor)
         return fresh
 
@@ -129,13 +132,18 @@ class SqliteJournal:
 
         A pipeline whose verdict is ``heal`` keeps it: a later skip (another process was slower) is not stored.
         """
+        cleaned = redacted_pipeline(pipeline, self._redact)
+        wanted = new_case and replace(new_case, pipeline=redacted_pipeline(new_case.pipeline, self._redact))
 
         def work(connection: sqlite3.Connection) -> Case | None:
-            _keep(connection, project, pipeline, now)
+            _keep(connection, project, cleaned, now)
             asked_again = _asked_again(connection, decision, seen)
-            return _decide(connection, pipeline, asked_again, now=now, wanted=new_case)
+            return _decide(connection, cleaned, self._without_secrets(asked_again), now=now, wanted=wanted)
 
         return await self._database.write(work)
+
+    def _without_secrets(self, decision: Decision) -> Decision:
+        return decision if isinstance(decision, Heal) else replace(decision, saw=self._redact(decision.saw))
 
     async def history(
         self,

@@ -5,6 +5,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from selfheald.ports import Redact
 from selfheald.store.casebook import SqliteCaseBook
 from selfheald.store.database import Database
 from selfheald.store.journal import SqliteJournal
@@ -38,11 +39,12 @@ class Store:
         await self.close()
 
 
-async def open_store(path: Path, *, read_only: bool = False) -> Store:
+async def open_store(path: Path, *, read_only: bool = False, redact: Redact = str) -> Store:
     """Open the store's file; unless ``read_only``, make it when missing and bring its schema up to date.
 
+    ``redact`` takes secrets out of whatever people or agents wrote, before it is written.
     Several processes may have it open at once. Raises :class:`ConfigError` when the file cannot be used,
     :class:`NotFoundError` when it is missing and only to be read, :class:`TransientError` when it is locked.
     """
     database = await Database.open(path, read_only=read_only)
-    return Store(journal=SqliteJournal(database), cases=SqliteCaseBook(database), database=database)
+    return Store(journal=SqliteJournal(database, redact), cases=SqliteCaseBook(database, redact), database=database)
