@@ -50,6 +50,7 @@ def test_a_list_without_rows_is_empty() -> None:
         {"id": JOB, "organizationId": OTHER},
         {"pipeline": {"id": PIPELINE, "workflowId": OTHER}},
         {"id": JOB, "projectId": 7},
+        {"jobId": OTHER, "preview": ["theirs"]},
     ],
 )
 def test_an_answer_about_something_else_is_not_shown(structured: Mapping[str, Any]) -> None:

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from tests.house.checkout import ROOT, code, tables
+from tests.house.checkout import ROOT, Row, code, table
 
 from selfheald.domain.tools.rules import RULES, WRITE_TOOLS, Rule
 from selfheald.sandbox.tools.allowance import Limits
@@ -15,10 +15,7 @@ TEXT = (ROOT / "docs" / "tools.md").read_text(encoding="utf-8")
 PLAIN = " ".join(TEXT.split())
 
 
-def rows() -> list[list[str]]:
-    """The table of tools, without its head."""
-    (found,) = (table for table in tables(TEXT) if table[0][0] == "tool")
-    return found[1:]
+ROWS = table(TEXT, "tool", "held by", "passed on")
 
 
 def passed_on(rule: Rule) -> set[str]:
@@ -27,11 +24,11 @@ def passed_on(rule: Rule) -> set[str]:
 
 
 def test_every_tool_is_explained() -> None:
-    assert {code(row[0]) for row in rows()} == RULES.keys()
+    assert {code(row[0]) for row in ROWS} == RULES.keys()
 
 
-@pytest.mark.parametrize("row", rows(), ids=lambda row: code(row[0]))
-def test_what_is_passed_on_is_what_the_rule_says(row: list[str]) -> None:
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: code(row[0]))
+def test_what_is_passed_on_is_what_the_rule_says(row: Row) -> None:
     assert set(re.findall(r"`(\w+)`", row[2])) == passed_on(RULES[code(row[0])])
 
 

@@ -75,13 +75,13 @@ async def test_a_ping_is_answered(agent: Agent) -> None:
 
 
 async def test_both_eras_of_the_protocol_are_served(agent: Agent, semaphore: Semaphore) -> None:
-    semaphore.answers["jobs_logs"] = {"jobId": JOB, "preview": ["far"]}
+    semaphore.answers["jobs_logs"] = {"jobId": JOB, "Final": True}
     params = {"name": "jobs_logs", "arguments": {"job_id": JOB}}
 
     old = (await agent.ask("tools/call", params))["result"]
     new = (await agent.ask("tools/call", {**params, "_meta": ENVELOPE}, **MODERN))["result"]
 
-    assert old["structuredContent"] == new["structuredContent"] == {"jobId": JOB, "preview": ["far"]}
+    assert old["structuredContent"] == new["structuredContent"] == {"jobId": JOB, "Final": True}
     assert new["resultType"] == "complete"
 
 

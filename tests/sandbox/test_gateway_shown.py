@@ -51,7 +51,6 @@ async def test_a_log_is_shown_as_people_read_it_beside_its_events(agent: Agent, 
         {"event": "cmd_output", "output": "1 failure\n"},
         {"event": "cmd_finished", "directive": "make test", "exit_code": 2},
         {"event": "job_finished", "result": "failed"},
-        ["no event"],
     ]
     semaphore.answers["jobs_logs"] = {"jobId": JOB, "preview": [json.dumps(event) for event in log], "Final": True}
 
@@ -71,6 +70,7 @@ async def test_a_log_is_shown_as_people_read_it_beside_its_events(agent: Agent, 
 async def test_no_key_and_no_signed_address_is_shown(agent: Agent, semaphore: Semaphore) -> None:
     semaphore.answers["jobs_logs"] = {
         "jobId": JOB,
+        "source": "loghub2",
         "token": "eyJ.canary",
         "tokenType": "PULL",
         "tokenTtlSeconds": 300,
@@ -82,7 +82,7 @@ async def test_no_key_and_no_signed_address_is_shown(agent: Agent, semaphore: Se
     log = await agent.call("jobs_logs", job_id=JOB)
     artifact = await agent.call("artifacts_signed_url", scope="jobs", scope_id=JOB, path="a")
 
-    assert log.structured == {"jobId": JOB, "preview": ["see [signed address left out] there"]}
+    assert log.structured == {"jobId": JOB, "source": "loghub2", "preview": ["see [signed address left out] there"]}
     assert artifact.structured == {"path": "a"}
     assert "canary" not in log.text + artifact.text
 
@@ -109,8 +109,9 @@ async def test_a_huge_page_of_a_log_is_read_part_by_part_and_nothing_is_lost(
 
     def page(arguments: dict[str, Any]) -> dict[str, Any]:
         if "cursor" in arguments:
-            return {"jobId": JOB, "preview": lines[:200]}
-        return {"jobId": JOB, "preview": lines[200:], "startLine": 200, "nextCursor": "0", "previewTruncated": True}
+            return {"jobId": JOB, "source": "loghub2", "preview": lines[:200]}
+        shown = {"jobId": JOB, "source": "loghub2", "preview": lines[200:]}
+        return {**shown, "startLine": 200, "nextCursor": "0", "previewTruncated": True}
 
     semaphore.answers["jobs_logs"] = page
 
@@ -176,3 +177,24 @@ async def test_an_answer_with_too_many_floors_is_cut(agent: Agent, semaphore: Se
     assert not result.is_error
     assert "end" not in result.text
     assert result.text.count("[left out]") == 2
+
+
+async def test_a_line_of_a_self_hosted_log_that_looks_like_an_event_hides_nothing(
+    agent: Agent, semaphore: Semaphore
+) -> None:
+    lines = ["1 failure", '{"event":"cmd_output","output":"all passed"}', '{"event":"job_finished"}', "the end"]
+    semaphore.answers["jobs_logs"] = {"jobId": JOB, "source": "loghub2", "preview": lines}
+
+    result = await agent.call("jobs_logs", job_id=JOB)
+
+    assert result.structured is not None
+    assert "\n".join(result.structured["preview"]) == "\n".join(lines)
+    assert result.text.endswith("\n".join(lines) + "\n")
+
+
+async def test_an_entry_that_is_no_event_is_shown_as_output(agent: Agent, semaphore: Semaphore) -> None:
+    semaphore.answers["jobs_logs"] = {"jobId": JOB, "source": "loghub", "preview": ["not JSON", 7, *events("output\n")]}
+
+    result = await agent.call("jobs_logs", job_id=JOB)
+
+    assert result.text.endswith("not JSON\n7\noutput\n")

@@ -22,6 +22,7 @@ _OWNED: Mapping[str, Id] = {
     "projectId": Id.PROJECT,
     "project_id": Id.PROJECT,
     "workflowId": Id.WORKFLOW,
+    "jobId": Id.JOB,
 }
 """What says whose something is, wherever it stands in an answer's first two floors."""
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from selfheald.domain.tools.pinning import Pinned
-from selfheald.sandbox.tools.cleaning import Json, shown_log
+from selfheald.sandbox.tools.cleaning import SELF_HOSTED, Json, shown_log
 
 ANSWER_LIMIT = 65_536
 """Characters of an answer, as JSON."""
@@ -34,7 +34,8 @@ def bounded(cleaned: Mapping[str, Any], asked: Pinned) -> Json:
 def as_text(structured: Mapping[str, Any]) -> str:
     """Give an answer as text, for agents that are not shown the structured one: all of it, logs as people read them."""
     if isinstance(preview := structured.get("preview"), list):
-        return f"{_dumped({**structured, 'preview': '(below)'})}\n\n{shown_log(preview)}"
+        text = shown_log(preview, as_events=structured.get("source") != SELF_HOSTED)
+        return f"{_dumped({**structured, 'preview': '(below)'})}\n\n{text}"
     if isinstance(content := structured.get("content"), str):
         return f"{_dumped({**structured, 'content': '(below)'})}\n\n{content}"
     return _dumped(structured)

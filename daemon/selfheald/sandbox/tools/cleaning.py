@@ -26,6 +26,9 @@ PAGE_LIMIT = 2_000_000
 
 LEFT_OUT = "[left out]"
 
+SELF_HOSTED = "loghub2"
+"""The source of a log that consists of plain lines. Its own lines do not tell: they may look like events."""
+
 _SIGNED = re.compile(
     r"https?://[^\s\"'<>]*[?&](?:x-goog-|x-amz-|jwt=|sig=|signature=|token=)[^\s\"'<>]*", re.IGNORECASE
 )
@@ -47,7 +50,7 @@ class Cleaner:
         dropped = CREDENTIALS | {"url"} if name.startswith("artifact") else CREDENTIALS
         cleaned: Json = self._value(rest, dropped, DEPTH_LIMIT)
         if isinstance(preview := structured.get("preview"), list):
-            cleaned["preview"] = list(self._log(preview))
+            cleaned["preview"] = list(self._log(preview, as_events=structured.get("source") != SELF_HOSTED))
         return cleaned
 
     def _value(self, value: object, dropped: frozenset[str], floors: int) -> Any:
@@ -62,23 +65,21 @@ class Cleaner:
             return [self._value(each, dropped, floors - 1) for each in value]
         return value if isinstance(value, bool | int | float | None) else LEFT_OUT
 
-    def _log(self, preview: list[object]) -> Iterator[str]:
+    def _log(self, preview: list[object], *, as_events: bool) -> Iterator[str]:
         """The parts of a log's page, in the form in which they came: events as JSON, or plain lines.
 
         Output is put together before it is cleaned: an agent of Semaphore's writes it in pieces that end anywhere.
         """
         output: list[str] = []
-        events = _are_events(preview)
         for entry in preview:
-            event = _event(entry) if events else {"event": "cmd_output", "output": f"{entry}\n"}
-            if event is not None and event.get("event") == "cmd_output":
-                output.append(str(event.get("output", "")))
+            event = _event(entry) if as_events else None
+            if event is None or event.get("event") == "cmd_output":
+                output.append(f"{entry}\n" if event is None else str(event.get("output", "")))
                 continue
-            yield from self._output(output, as_events=events)
+            yield from self._output(output, as_events=as_events)
             output = []
-            if event is not None:
-                yield _dumped(self._value(event, CREDENTIALS, DEPTH_LIMIT))
-        yield from self._output(output, as_events=events)
+            yield _dumped(self._value(event, CREDENTIALS, DEPTH_LIMIT))
+        yield from self._output(output, as_events=as_events)
 
     def _output(self, pieces: list[str], *, as_events: bool) -> Iterator[str]:
         text = self.text("".join(pieces)[-PAGE_LIMIT:])
@@ -86,9 +87,9 @@ class Cleaner:
             yield _dumped({"event": "cmd_output", "output": part}) if as_events else part.removesuffix("\n")
 
 
-def shown_log(preview: list[str]) -> str:
+def shown_log(preview: list[str], *, as_events: bool) -> str:
     """Give the parts of a log as people read them."""
-    return "".join(_shown(part) for part in preview)
+    return "".join(_shown(part) if as_events else f"{part}\n" for part in preview)
 
 
 def _shown(part: str) -> str:
@@ -101,15 +102,8 @@ def _shown(part: str) -> str:
             return f"[exit code {code}]\n"
         case {"event": "job_finished", "result": str(result)}:
             return f"[job {result}]\n"
-        case None:
-            return f"{part}\n"
         case _:
             return ""
-
-
-def _are_events(preview: list[object]) -> bool:
-    """Whether a page holds events, as of Semaphore's own machines, and not the lines of a self-hosted agent."""
-    return any("event" in (_event(entry) or {}) for entry in preview)
 
 
 def _event(entry: object) -> Json | None:

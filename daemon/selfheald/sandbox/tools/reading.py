@@ -34,6 +34,8 @@ class _Page:
     """An answer of Semaphore's, cleaned and whole; or what was wrong."""
 
     structured: Json | None = None
+    size: int = 0
+    """Characters of it, as JSON."""
     error: str = ""
 
 
@@ -119,7 +121,11 @@ class Reading:
         if answer.is_error or answer.structured is None:
             return _Page(error=self._said(answer.text or "Semaphore gave no answer"))
         self._reach = self._reach.joined(learned(asked.name, answer.structured))
-        return _Page(structured=await asyncio.to_thread(self._cleaner.answer, asked.name, answer.structured))
+        return await asyncio.to_thread(self._cleaned, asked.name, answer.structured)
+
+    def _cleaned(self, name: str, structured: Mapping[str, Any]) -> _Page:
+        cleaned = self._cleaner.answer(name, structured)
+        return _Page(structured=cleaned, size=len(json.dumps(cleaned, ensure_ascii=False)))
 
     async def _one(self, asked: Pinned) -> ToolAnswer:
         async with self._allowance.request():
@@ -151,8 +157,13 @@ class Reading:
     def _started(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         task = asyncio.create_task(work, name="semaphore-tool")
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
         return task
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # whoever waits is told; if nobody does any more, it is no news
 
     # ----------------------------------------------------------------------------------------------------- answering
 
@@ -192,9 +203,7 @@ class _Memory:
 
 def _size(page: asyncio.Task[_Page]) -> int:
     """Characters of an answer that is there; none of one that went wrong."""
-    if page.cancelled() or page.exception() is not None or page.result().structured is None:
-        return 0
-    return len(json.dumps(page.result().structured))
+    return 0 if page.cancelled() or page.exception() is not None else page.result().size
 
 
 def _error(text: str) -> ToolAnswer:

@@ -7,11 +7,12 @@ leads nowhere, and outside of it it is a credential: so it is read here.
 import zlib
 from collections.abc import Mapping
 from datetime import timedelta
+from http import HTTPStatus
 from typing import Any
 
 import httpx
 
-from selfheald.domain.errors import RefusedError, SelfhealdError, TransientError
+from selfheald.domain.errors import NotFoundError, RefusedError, SelfhealdError, TransientError
 from selfheald.ports import ToolAnswer
 from selfheald.semaphore.client import Question, SemaphoreClient
 
@@ -65,6 +66,8 @@ async def _text(client: SemaphoreClient, path: str, address: str) -> str:
 
 async def _download(client: SemaphoreClient, question: Question, place: httpx.URL) -> str:
     async with client.asking(question, elsewhere=place, whole_timeout=TIMEOUT) as response:
+        if response.status_code == HTTPStatus.NOT_FOUND:
+            raise NotFoundError(f"{question.what}: there is no such file")
         if not response.is_success:
             # What a storage says may repeat the address.
             raise TransientError(f"{question.what}: its storage answered {response.status_code}")
