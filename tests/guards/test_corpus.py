@@ -27,29 +27,29 @@ HONEST = read(Verdict.HONEST)
 
 AT_LEAST = {
     Verdict.WEAKENING: {
-        "pytest": 30,
-        "unittest": 20,
-        "jest": 35,
-        "rspec": 20,
-        "minitest": 15,
-        "junit": 22,
-        "go": 22,
-        "exunit": 15,
-        "rust": 20,
-        "gates": 25,
+        "exunit": 20,
+        "gates": 50,
+        "go": 30,
+        "jest": 50,
+        "junit": 30,
+        "minitest": 20,
+        "pytest": 60,
+        "rspec": 30,
+        "rust": 30,
+        "unittest": 25,
     },
     Verdict.HONEST: {
-        "pytest": 45,
-        "unittest": 20,
-        "jest": 50,
-        "rspec": 28,
-        "minitest": 15,
-        "junit": 30,
-        "go": 30,
-        "exunit": 20,
-        "rust": 30,
-        "gates": 25,
+        "exunit": 25,
+        "gates": 30,
+        "go": 40,
+        "jest": 60,
+        "junit": 40,
+        "minitest": 16,
         "others": 15,
+        "pytest": 65,
+        "rspec": 35,
+        "rust": 35,
+        "unittest": 20,
     },
 }
 
@@ -100,8 +100,8 @@ def test_each_framework_has_enough_diffs(verdict: Verdict) -> None:
 
 
 def test_the_corpora_are_as_large_as_promised() -> None:
-    assert len(WEAKENING) >= 220
-    assert len(HONEST) >= 320
+    assert len(WEAKENING) >= 380
+    assert len(HONEST) >= 400
 
 
 def test_each_diff_has_a_name_of_its_own() -> None:
