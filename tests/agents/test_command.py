@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.fakes.passage import FakePassage
 from tests.sandbox.processes import none_left, token
 
 from selfheald.agents.build import make_agent
 from selfheald.agents.spec import AgentSpec
 from selfheald.domain.attempt import AttemptOutcome, Usage
-from selfheald.domain.errors import ConfigError, UnauthorizedError
+from selfheald.domain.errors import ConfigError
 from selfheald.domain.ids import AgentName
 from selfheald.ports import Agent, AgentReport, AgentTask, Sandbox
 from selfheald.sandbox.bubblewrap import Bubblewrap
@@ -62,17 +63,27 @@ async def test_its_environment_is_the_variables_and_what_is_passed_by_name(sandb
     assert "hidden" not in report.message
 
 
-async def test_its_key_is_given_and_never_told(sandbox: Sandbox, task: AgentTask) -> None:
-    key = token()
-    script = (
-        'printf %s "$SELFHEALD_MODEL_KEY" > key; echo "$SELFHEALD_MODEL_KEY"; echo "$SELFHEALD_MODEL_KEY" >&2; exit 1'
-    )
+async def test_it_is_told_its_ways_out_and_its_token_is_never_told(sandbox: Sandbox, task: AgentTask) -> None:
+    passage = FakePassage(model_url="http://model", tools_url="http://tools", proxy_url="http://proxy")
+    script = 'env | sort > env; echo "$SELFHEALD_MODEL_KEY"; echo "$SELFHEALD_MODEL_KEY" >&2; exit 1'
 
-    report, lines = await run(sandbox, task, script, api_key=lambda: key)
+    report, lines = await run(sandbox, replace(task, passage=passage), script)
 
-    assert (task.tree / "key").read_text() == key
+    told = set((task.tree / "env").read_text().splitlines())
+    assert {"SELFHEALD_MODEL_URL=http://model", "SELFHEALD_MCP_URL=http://tools"} <= told
+    assert {
+        f"SELFHEALD_MODEL_KEY={passage.token}",
+        "HTTPS_PROXY=http://proxy",
+        "no_proxy=127.0.0.1,localhost,::1",
+    } <= told
     assert (report.message, report.note, lines) == ("[redacted]", "exit code 1. [redacted]", ["[redacted]"])
-    assert key not in (task.folder / "transcript.txt").read_text()
+    assert passage.token not in (task.folder / "transcript.txt").read_text()
+
+
+async def test_without_a_passage_it_is_told_none(sandbox: Sandbox, task: AgentTask) -> None:
+    report, _ = await run(sandbox, task, "env")
+
+    assert not any(name in report.message for name in ("SELFHEALD_MODEL", "SELFHEALD_MCP", "PROXY"))
 
 
 @pytest.mark.parametrize(
@@ -115,17 +126,6 @@ async def test_a_program_that_is_not_there_is_missing(sandbox: Sandbox, task: Ag
 
     assert report.outcome is AttemptOutcome.AGENT_MISSING
     assert "no-such-agent" in report.note
-
-
-async def test_an_unreadable_key_is_an_auth_error(sandbox: Sandbox, task: AgentTask) -> None:
-    def unreadable() -> str:
-        raise UnauthorizedError("reading the key of agent mine: no such file")
-
-    report, _ = await run(sandbox, task, "true", api_key=unreadable)
-    empty, _ = await run(sandbox, task, "true", api_key=lambda: " \n")
-
-    assert (report.outcome, report.note) == (AttemptOutcome.AUTH_ERROR, "reading the key of agent mine: no such file")
-    assert (empty.outcome, empty.note) == (AttemptOutcome.AUTH_ERROR, "starting agent mine: its API key is empty")
 
 
 async def test_a_sandbox_that_does_not_start_is_our_own_fault(task: AgentTask, tmp_path: Path) -> None:
@@ -171,10 +171,14 @@ def test_it_costs_nothing_without_prices(sandbox: Sandbox) -> None:
     assert made.cost_micros(Usage(input_tokens=5)) == 0
 
 
-@pytest.mark.parametrize("kind", ["claude-code", "gemini", "opencode", "cobol"])
-def test_a_kind_that_is_not_there_yet_is_a_mistake_of_the_configuration(sandbox: Sandbox, kind: str) -> None:
-    with pytest.raises(ConfigError, match=f"no kind '{kind}', only codex, command"):
-        agent(sandbox, "true", kind=kind)
+def test_an_unknown_kind_is_a_mistake_of_the_configuration(sandbox: Sandbox) -> None:
+    with pytest.raises(ConfigError, match="no kind 'cobol', only codex, claude-code, gemini, opencode, command"):
+        agent(sandbox, "true", kind="cobol")
+
+
+def test_a_kind_without_a_model_of_its_own_needs_one(sandbox: Sandbox) -> None:
+    with pytest.raises(ConfigError, match="no model of its own"):
+        agent(sandbox, kind="opencode")
 
 
 def test_the_kind_command_needs_a_command(sandbox: Sandbox) -> None:

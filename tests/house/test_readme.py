@@ -11,12 +11,10 @@ import yaml
 from pydantic import BaseModel
 from tests.house.checkout import OPERATING, README, ROOT, SOURCE, blocks, code, table, tables
 
-from selfheald.agents.build import KINDS
 from selfheald.cli.main import Commands, cli
 from selfheald.domain.policy import Mode
 from selfheald.settings.loading import load
 from selfheald.settings.models import DefaultKeys
-from selfheald.settings.values import AgentKind
 
 TEXT = README.read_text(encoding="utf-8")
 GUIDE = OPERATING.read_text(encoding="utf-8")
@@ -97,15 +95,6 @@ def test_the_commands_that_the_readme_says_are_missing_are_missing() -> None:
     missing = re.findall(r"^- There is no command `(\w+)`", TEXT, re.MULTILINE)
 
     assert not set(missing) & Commands.names.keys()
-
-
-def test_the_kinds_of_agents_that_the_readme_says_are_missing_are_missing() -> None:
-    ((there, missing),) = re.findall(
-        r"^- Agents are of the kinds (.*) \(any program\)\. (.*) are refused", TEXT, re.MULTILINE
-    )
-
-    assert set(re.findall(r"`([\w-]+)`", there)) == set(KINDS)
-    assert set(re.findall(r"`([\w-]+)`", missing)) == {str(kind) for kind in AgentKind} - set(KINDS)
 
 
 def test_every_room_of_the_daemon_is_in_the_layout() -> None:

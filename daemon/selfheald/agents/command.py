@@ -9,7 +9,8 @@ from pathlib import Path
 
 from selfheald.agents.desk import PROMPT, Desk, Redactor, desk
 from selfheald.agents.report import noted, reported
-from selfheald.agents.spec import KEY_NAME, AgentSpec
+from selfheald.agents.spec import AgentSpec
+from selfheald.agents.ways import ways_out
 from selfheald.domain.attempt import AttemptOutcome, Usage
 from selfheald.domain.errors import SelfhealdError
 from selfheald.domain.ids import AgentName
@@ -55,9 +56,8 @@ class CommandAgent:
         return await reported(self._run(task, progress))
 
     async def _run(self, task: AgentTask, progress: Callable[[str], None]) -> AgentReport:
-        key = self._spec.key()
         async with desk(task.folder, prompt=task.prompt, transcript=TRANSCRIPT) as place:
-            report = await self._work(task, place, key, progress)
+            report = await self._work(task, place, progress)
         return noted(report, place.note)
 
     def cost_micros(self, usage: Usage) -> int:
@@ -82,8 +82,8 @@ class CommandAgent:
         hint = "add its folder to the agent's mounts" if shutil.which(self._spec.command[0]) else "install it"
         return Probe(ok=False, found=f"there is no program {self._spec.command[0]} inside the sandbox: {hint}")
 
-    async def _work(self, task: AgentTask, place: Desk, key: str, progress: Callable[[str], None]) -> AgentReport:
-        redacted = Redactor(key)
+    async def _work(self, task: AgentTask, place: Desk, progress: Callable[[str], None]) -> AgentReport:
+        redacted = Redactor(task.passage.token if task.passage else "")
         said = ""
 
         def on_line(line: bytes) -> None:
@@ -95,12 +95,12 @@ class CommandAgent:
             if shown := one_line(text, PROGRESS_LIMIT):
                 progress(shown)
 
-        ended = await self._sandbox.run(self._command(task, place, key), on_line)
+        ended = await self._sandbox.run(self._command(task, place), on_line)
         outcome, note = _outcome(ended, redacted.text(ended.stderr))
         message = last_part(plain(said).strip(), MESSAGE_LIMIT)
         return AgentReport(outcome=outcome, message=message, note=note, usage=Usage(model=self._spec.model or ""))
 
-    def _command(self, task: AgentTask, place: Desk, key: str) -> Command:
+    def _command(self, task: AgentTask, place: Desk) -> Command:
         shutil.copyfile(task.folder / PROMPT, place.home / PROMPT)
         inside = self._sandbox.layout(task.tree, place.home)
         prompt_file = f"{inside.home}/{PROMPT}"
@@ -109,12 +109,13 @@ class CommandAgent:
             env={
                 **self._spec.inherited(self._environ),
                 **task.variables,
-                **({KEY_NAME: key} if key else {}),
+                **ways_out(task.passage),
             },
             tree=task.tree,
             home=place.home,
             mounts=self._spec.mounts,
             timeout=self._spec.timeout,
+            passage=task.passage,
         )
 
 

@@ -93,14 +93,15 @@ async def desk(folder: Path, *, prompt: str, transcript: str) -> AsyncIterator[D
 def _laid_out(folder: Path, prompt: str, transcript: str) -> RawIOBase:
     try:
         folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
-        _write(folder / PROMPT, prompt)
+        write_private(folder / PROMPT, prompt)
         (folder / HOME).mkdir(mode=PRIVATE_FOLDER)
         return open(folder / transcript, "wb", buffering=0, opener=_private)
     except OSError as error:
         raise TransientError(f"preparing the folder of an attempt: {error}") from error
 
 
-def _write(path: Path, text: str) -> None:
+def write_private(path: Path, text: str) -> None:
+    """Write a file for nobody else to read, never through a link. Raises OSError."""
     with open(path, "w", encoding="utf-8", errors="replace", opener=_private) as file:
         file.write(text)
 

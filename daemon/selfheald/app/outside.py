@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import structlog
 
 from selfheald.agents.build import make_agent
-from selfheald.agents.spec import DEFAULT_BASE_URL, AgentSpec
+from selfheald.agents.spec import AgentSpec
 from selfheald.app.secrets import redactor_of
 from selfheald.domain.errors import ConfigError
 from selfheald.domain.events import Event
@@ -208,8 +208,6 @@ def _agent_spec(agent: AgentConfig) -> AgentSpec:
         mounts=agent.mounts,
         env=agent.env,
         model=agent.model,
-        base_url=agent.base_url or DEFAULT_BASE_URL,
-        api_key=agent.api_key.read if agent.api_key else None,
         binary=Path(agent.binary) if agent.binary else None,
         prices=agent.prices.default,
     )

@@ -34,7 +34,7 @@ class Gemini:
         return {str(one.get("name")) for tool in tools for one in tool.get("functionDeclarations", ())}
 
     def first(self, answer: Answer) -> Iterator[bytes]:
-        yield _data(_part(answer, {"text": ""}, reason=None))
+        yield _data(_part(answer, None, reason=None))
 
     def rest(self, answer: Answer, body: Body) -> Iterator[bytes]:
         yield _data(self.whole(answer))
@@ -46,16 +46,19 @@ class Gemini:
         if answer.call:
             call = {"name": answer.call.name, "args": answer.call.arguments}
             return _part(answer, {"functionCall": call}, reason="STOP")
-        text = answer.words.text if isinstance(answer.words, Say | Refuse) else ""
-        return _part(answer, {"text": text}, reason="SAFETY" if isinstance(answer.words, Refuse) else "STOP")
+        if isinstance(answer.words, Refuse):
+            return _part(answer, None, reason="SAFETY")
+        return _part(answer, {"text": answer.words.text if isinstance(answer.words, Say) else ""}, reason="STOP")
 
     def error(self, fail: Fail) -> Body:
         status = STATUSES.get(fail.status, "UNKNOWN") if fail.code == "error" else fail.code
         return {"error": {"code": fail.status, "message": fail.message, "status": status, "details": []}}
 
 
-def _part(answer: Answer, part: Body, reason: str | None) -> Body:
-    candidate: dict[str, Any] = {"content": {"role": "model", "parts": [part]}, "index": 0}
+def _part(answer: Answer, part: Body | None, reason: str | None) -> Body:
+    candidate: dict[str, Any] = {"index": 0}
+    if part is not None:
+        candidate["content"] = {"role": "model", "parts": [part]}
     if reason:
         candidate["finishReason"] = reason
     return {"candidates": [candidate], "usageMetadata": _usage(answer.used), "modelVersion": answer.model}

@@ -1,4 +1,4 @@
-"""How Codex is started and what comes of it, with a stand-in for its program; tests/system drives the real one."""
+"""How command lines are started and what comes of it, with a stand-in for Codex; tests/system drives the real ones."""
 
 import json
 import platform
@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.fakes.passage import FakePassage
 from tests.sandbox.processes import none_left, token
 
 from selfheald.agents.build import make_agent
-from selfheald.agents.codex_install import CODEX_TESTED, TARGETS
+from selfheald.agents.codex import Codex
 from selfheald.agents.spec import AgentSpec
 from selfheald.domain.attempt import AttemptOutcome, Usage
 from selfheald.domain.ids import AgentName
@@ -20,6 +21,7 @@ from selfheald.ports import Agent, AgentReport, AgentTask
 from selfheald.sandbox.bubblewrap import Bubblewrap
 
 KEY = token()
+CODEX_TESTED = Codex.package.tested
 DONE = """echo '{"type":"turn.completed","usage":{"input_tokens":7}}'"""
 NO_NETWORK = """echo '{"type":"error","message":"Reconnecting... waiting for network"}'"""
 
@@ -28,7 +30,15 @@ NO_NETWORK = """echo '{"type":"error","message":"Reconnecting... waiting for net
 def task(tmp_path: Path) -> AgentTask:
     (tmp_path / "tree").mkdir()
     variables = {"SEMAPHORE_GIT_SHA": "abc"}
-    return AgentTask(prompt="Fix it 'now'.", variables=variables, tree=tmp_path / "tree", folder=tmp_path / "attempt")
+    passage = FakePassage(model_url="http://127.0.0.1:1/v1")
+    passage.token = KEY
+    return AgentTask(
+        prompt="Fix it 'now'.",
+        variables=variables,
+        tree=tmp_path / "tree",
+        folder=tmp_path / "attempt",
+        passage=passage,
+    )
 
 
 @pytest.fixture
@@ -36,9 +46,8 @@ def install(tmp_path: Path) -> Callable[..., Agent]:
     """Install a script in the place of npm's program, with ripgrep beside it."""
 
     def installed(script: str, **fields: Any) -> Agent:
-        package, triple = TARGETS[platform.machine()]
         modules = tmp_path / "npm" / "@openai"
-        vendor = modules / package / "vendor" / triple
+        vendor = (modules.parent / Codex.package.natives[platform.machine()]).parent.parent
         for path in (modules / "codex" / "bin" / "codex.js", vendor / "bin" / "codex", vendor / "codex-path" / "rg"):
             path.parent.mkdir(parents=True)
             path.write_text(f"#!/bin/sh\n{script}\n")
@@ -48,8 +57,6 @@ def install(tmp_path: Path) -> Callable[..., Agent]:
             kind="codex",
             binary=modules / "codex" / "bin" / "codex.js",
             timeout=timedelta(seconds=60),
-            api_key=lambda: KEY,
-            base_url="http://127.0.0.1:1/v1",
         )
         return make_agent(replace(spec, **fields), Bubblewrap(), {"PATH": "/usr/bin", "MODE": "fast"})
 
@@ -90,14 +97,6 @@ async def test_its_environment_has_the_key_its_home_and_its_tools(
     seen = (task.tree / "seen").read_text().splitlines()
     assert {f"SELFHEALD_MODEL_KEY={KEY}", "MODE=fast", "SEMAPHORE_GIT_SHA=abc", "/home/agent/.codex"} <= set(seen)
     assert any(line.endswith("/codex-path/rg") for line in seen)
-
-
-async def test_without_a_key_none_is_asked_for(install: Callable[..., Agent], task: AgentTask) -> None:
-    agent = install(f'env > seen; printf "%s\\n" "$@" >> seen; {DONE}', api_key=None)
-
-    await run(agent, task)
-
-    assert "SELFHEALD_MODEL_KEY" not in (task.tree / "seen").read_text()
 
 
 async def test_the_key_is_taken_out_of_all_that_it_says(install: Callable[..., Agent], task: AgentTask) -> None:
