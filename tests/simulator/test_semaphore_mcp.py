@@ -213,13 +213,14 @@ def failed_in(stage: Stage, organization: str) -> Pipeline:
 
 
 async def test_only_the_callers_own_workflows_are_found_unless_told_otherwise(stage: Stage) -> None:
-    stage.pushed(2)
+    mine, theirs = stage.pushed(2)
+    theirs.workflow.requester_id = stage.project.id
     ids = {"project_id": stage.project.id, "organization_id": stage.organization.id}
 
     own = await call(stage, "workflows_search", **ids)
     everybody = await call(stage, "workflows_search", **ids, my_workflows_only=False)
 
-    assert own["structuredContent"] == {"workflows": []}
+    assert [workflow["id"] for workflow in own["structuredContent"]["workflows"]] == [mine.workflow.id]
     assert len(everybody["structuredContent"]["workflows"]) == 2
 
 
