@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 from starlette.applications import Starlette
@@ -17,9 +17,13 @@ from selfheald.sandbox.model.client import model_client
 from selfheald.sandbox.model.proxy import ModelProxy, ModelSource
 from selfheald.simulator.serving import serve
 
+if TYPE_CHECKING:
+    from tests.sandbox.model.forms import Form
+
 KEY = "sk-the-real-key-8f3a"
 TOKEN = "the-attempts-token"
-PRICES = PriceTable(default=Prices(input=Decimal(2), cached_input=Decimal("0.5"), output=Decimal(10)))
+CHEAP = Prices(input=Decimal(2), cached_input=Decimal("0.5"), output=Decimal(10))
+PRICES = PriceTable(default=CHEAP)
 
 
 @dataclass(slots=True)
@@ -29,6 +33,11 @@ class Asker:
     http: httpx.AsyncClient
     proxy: ModelProxy
     refusals: list[str]
+
+    async def ask(self, form: "Form", *, stream: bool = False, **asked: Any) -> httpx.Response:
+        """Ask the model as this form does."""
+        body = {**form.ask, **asked, **({"stream": True} if stream and form.name != "gemini" else {})}
+        return await self.post(form.stream_path if stream else form.path, headers=form.token, json=body)
 
     async def post(self, path: str, **asked: Any) -> httpx.Response:
         """Ask with the token as OpenAI's clients show it, unless headers are given."""
@@ -43,6 +52,7 @@ async def proxied(
     key: Callable[[], str] | None = lambda: KEY,
     prices: PriceTable = PRICES,
     budget: Budget = Budget(),
+    patience: httpx.Timeout | None = None,
 ) -> AsyncIterator[Asker]:
     """Serve a proxy under ``/model``, as a passage does."""
     refusals: list[str] = []
@@ -52,6 +62,7 @@ async def proxied(
         refusals.append(what)
 
     async with model_client() as client:
+        client.timeout = patience or client.timeout
         proxy = ModelProxy(
             source=ModelSource(base_url=base_url, key=key, prices=prices),
             budget=budget,

@@ -8,7 +8,7 @@ from selfheald.domain.budget import Wanted
 from selfheald.domain.prices import PriceTable
 from selfheald.sandbox.model.forms import Form, Route
 from selfheald.sandbox.model.hosted import fetched, searches, strip
-from selfheald.sandbox.model.problems import bad_request
+from selfheald.sandbox.model.problems import Problem, bad_request
 
 BYTES_PER_TOKEN = 4
 """Of a request's or an answer's text: what estimates assume."""
@@ -41,7 +41,10 @@ class Asked:
     def bounded(self, most: int | None) -> bytes:
         """The body for the provider, its answer bounded to ``most`` tokens where the form can say so."""
         body = self.body if most is None else _bounded(self.route.form, self.body, most)
-        return json.dumps(body, separators=(",", ":")).encode()
+        try:
+            return json.dumps(body, separators=(",", ":")).encode()
+        except RecursionError:
+            raise too_deep() from None
 
 
 def read_request(route: Route, raw: bytes, prices: PriceTable) -> Asked:
@@ -51,7 +54,10 @@ def read_request(route: Route, raw: bytes, prices: PriceTable) -> Asked:
     """
     body = _parsed(raw)
     form = route.form
-    stripped = tuple(strip(form, body))
+    try:
+        stripped = tuple(strip(form, body))
+    except RecursionError:
+        raise too_deep() from None
     if fetched(form, body):
         raise bad_request("the provider may not be asked to fetch an address", "an address to fetch")
     model = route.model or body.get("model")
@@ -75,6 +81,11 @@ def _parsed(raw: bytes) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise bad_request("the body is no JSON object", "a body that is no JSON object")
     return body
+
+
+def too_deep() -> Problem:
+    """Nested more deeply than anybody would."""
+    return bad_request("the body is nested too deeply", "a body that is nested too deeply")
 
 
 def _no_number(name: str) -> NoReturn:

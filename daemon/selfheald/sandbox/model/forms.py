@@ -56,13 +56,14 @@ QUERY = re.compile(
 """One parameter that is let through; `fields` of Google's, say, could leave the usage out of the answer."""
 
 
-def find_route(method: str, path: str) -> Route | None:
+def find_route(method: str, path: str, headers: Mapping[str, str]) -> Route | None:
     """What the path below the base address stands for; ``None``: it is not let through."""
     for allowed, pattern, form, metered in _PATHS:
         if method == allowed and (match := pattern.fullmatch(path)):
             named = match.groupdict()
             streams = (named.get("verb") or "").startswith("stream")
-            return Route(form=form, metered=metered, model=named.get("model") or "", streams=streams)
+            spoken = form_of(path, headers) if method == "GET" else form
+            return Route(form=spoken, metered=metered, model=named.get("model") or "", streams=streams)
     return None
 
 

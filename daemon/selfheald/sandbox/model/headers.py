@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping
 from urllib.parse import parse_qsl
 
 from selfheald.sandbox.model.forms import QUERY, Form
-from selfheald.sandbox.model.problems import WRONG_TOKEN, bad_request
+from selfheald.sandbox.model.problems import bad_request, wrong_token
 
 Headers = list[tuple[str, str]]
 
 _TO_PROVIDER = re.compile(
-    r"accept|content-type|user-agent|anthropic-version|anthropic-beta|openai-beta|x-goog-api-client"
+    r"accept|user-agent|anthropic-version|anthropic-beta|openai-beta|x-goog-api-client"
     r"|session[-_]id|conversation[-_]id|x-client-request-id|x-stainless-[a-z-]+"
 )
 """None that bills or speaks for somebody else (`openai-organization`, `x-goog-user-project`, `cookie`)."""
@@ -30,7 +30,7 @@ def require_token(headers: Mapping[str, str], query: str, token: str) -> None:
     shown += [value for name, value in parse_qsl(query, keep_blank_values=True) if name == "key"]
     same = [hmac.compare_digest(one.encode("utf-8", "replace"), token.encode()) for one in shown]
     if not same or not all(same):
-        raise WRONG_TOKEN
+        raise wrong_token()
 
 
 def passed_query(query: str) -> str:
@@ -46,7 +46,7 @@ def to_provider(headers: Mapping[str, str], form: Form, key: str) -> Headers:
     """The request's headers for the provider, with the key where it wants it; without one when there is none."""
     passed = [(name, value) for name, value in headers.items() if _TO_PROVIDER.fullmatch(name)]
     # The usage is read from the answer on its way; compressed it could not be.
-    passed.append(("accept-encoding", "identity"))
+    passed += [("accept-encoding", "identity"), ("content-type", "application/json")]
     if not key:
         return passed
     match form:

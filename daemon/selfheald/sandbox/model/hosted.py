@@ -102,7 +102,7 @@ def _is_local(form: Form, tool: dict[str, Any], gone: list[str]) -> bool:
         return True
     if kind == "shell":
         return isinstance(tool.get("environment"), dict) and tool["environment"].get("type") == "local"
-    return kind in _OPENAI_TOOLS
+    return isinstance(kind, str) and kind in _OPENAI_TOOLS
 
 
 def _blocks(content: Any, depth: int) -> Iterator[Mapping[str, Any]]:

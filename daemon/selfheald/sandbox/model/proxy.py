@@ -17,7 +17,7 @@ from selfheald.sandbox.model.asking import Asked, read_request
 from selfheald.sandbox.model.forms import Route, find_route, form_of
 from selfheald.sandbox.model.headers import passed_query, require_token, to_provider
 from selfheald.sandbox.model.meter import Meter
-from selfheald.sandbox.model.problems import CLOSED, NO_KEY, Problem, bad_request, not_let_through
+from selfheald.sandbox.model.problems import Problem, bad_request, closed, no_key, not_let_through
 from selfheald.sandbox.model.reply import Reply, hung_up, read_body
 from selfheald.sandbox.model.upstream import Call, Upstream
 
@@ -63,6 +63,7 @@ class ModelProxy:
         self._meter = Meter(budget, source.prices)
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._under_way: set[asyncio.Task[None]] = set()
+        self._told: set[str] = set()
         self._closed = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -72,7 +73,7 @@ class ModelProxy:
             return
         reply = Reply(send)
         path, headers = _path(scope), _headers(scope)
-        route = find_route(scope["method"], path)
+        route = find_route(scope["method"], path, headers)
         try:
             async with self._slots:
                 await self._answer(route, scope, headers, receive, reply)
@@ -100,7 +101,7 @@ class ModelProxy:
         query = scope["query_string"].decode("latin-1")
         require_token(headers, query, self._token)
         if self._closed:
-            raise CLOSED
+            raise closed()
         if route is None:
             raise not_let_through(one_line(f"{scope['method']} {_path(scope)}", _LONGEST_REFUSAL))
         if headers.get("content-encoding", "identity") != "identity" or "upgrade" in headers:
@@ -144,6 +145,8 @@ class ModelProxy:
             self._under_way.discard(task)
         if not task.cancelled():
             task.result()
+        elif self._closed:
+            raise closed()
 
     def _key(self) -> str:
         """Read the key anew for each request, so that a rotated one is used at once."""
@@ -153,10 +156,10 @@ class ModelProxy:
             key = self._source.key()
         except SelfhealdError as error:
             log.error("model_key_unreadable", error=error.message)
-            raise NO_KEY from None
+            raise no_key() from None
         if not (key.isascii() and key.isprintable()):
             log.error("model_key_unreadable", error="it holds more than plain characters")
-            raise NO_KEY
+            raise no_key()
         return key
 
     async def _no_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -166,9 +169,12 @@ class ModelProxy:
             await send({"type": "websocket.close", "code": 1008})
 
     def _tell(self, problem: Problem) -> None:
+        """Refusals are the caller's to log; of other problems the first of each kind is logged."""
         if problem.refused:
             self._refuse(problem.refused)
-        log.info("model_not_asked", status=problem.status, code=problem.code, why=problem.message)
+        elif problem.code not in self._told:
+            self._told.add(problem.code)
+            log.warning("model_not_asked", status=problem.status, why=problem.message)
 
     def _refuse(self, what: str) -> None:
         self._refused(RefusalKind.MODEL, one_line(what, _LONGEST_REFUSAL))

@@ -11,12 +11,15 @@ import structlog
 from selfheald.sandbox.model.asking import Asked
 from selfheald.sandbox.model.headers import Headers, to_agent
 from selfheald.sandbox.model.meter import Tally
-from selfheald.sandbox.model.problems import SILENT, Problem, unreachable
+from selfheald.sandbox.model.problems import Problem, silent, unreachable
 from selfheald.sandbox.model.reply import Reply
 from selfheald.sandbox.model.scrub import Scrubber
 from selfheald.sandbox.model.watch import Watch
 
 log = structlog.get_logger()
+
+GATEWAY_TIMEOUT = 504
+"""The provider has the request, and may be working on it."""
 
 LARGEST_ANSWER = 64 * 1024 * 1024
 """Bytes; a longer one is cut off."""
@@ -58,7 +61,7 @@ class Upstream:
                 charged = response.is_success
                 await _pass_on(response, reply, call.key, watch)
         except Problem as problem:
-            charged = charged and (reply.begun or problem is SILENT)
+            charged = charged and (reply.begun or problem.status == GATEWAY_TIMEOUT)
             raise
         finally:
             if charged:
@@ -108,8 +111,10 @@ def _translated() -> Iterator[None]:
     """Turn the client's errors into answers. Their texts stay here: one may quote a header, and so the key."""
     try:
         yield
+    except httpx.ConnectTimeout:
+        raise unreachable("could not be reached in time") from None
     except httpx.TimeoutException:
-        raise SILENT from None
+        raise silent() from None
     except httpx.ConnectError:
         raise unreachable("could not be reached") from None
     except (httpx.HTTPError, httpx.StreamError):
