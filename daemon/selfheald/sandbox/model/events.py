@@ -19,17 +19,19 @@ class EventReader:
         """The data lines of an event whose end has not come yet."""
         self._size = 0
         self._cr = False
-        """Whether a line ended with a carriage return whose line feed may still come."""
+        """Whether the last chunk ended with a carriage return, whose line feed may still come."""
         self._first = True
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
         """Take the next bytes; gives the data of the events that they complete. The iterator has to be used up."""
-        if self._cr and chunk:
-            chunk, self._cr = chunk.removeprefix(b"\n"), False
+        if not chunk:
+            return
+        if self._cr:
+            chunk = chunk.removeprefix(b"\n")
+        self._cr = chunk.endswith(b"\r")
         for piece in chunk.splitlines(keepends=True):
             self._keep(piece.rstrip(b"\r\n"))
             if piece.endswith((b"\r", b"\n")):
-                self._cr = piece.endswith(b"\r")
                 yield from self._ended_line()
 
     def end(self) -> Iterator[bytes]:
