@@ -133,6 +133,24 @@ def test_a_kind_of_which_nothing_is_known_is_told() -> None:
     assert task.text == "task_id is required. Call tasks_list first."
 
 
+def test_an_organization_that_is_not_known_is_not_filled_in() -> None:
+    nobody = Reach.of(
+        Scope(
+            organization_id="",
+            project_id=PROJECT,
+            workflow_ids=frozenset({""}),
+            pipeline_ids=frozenset(),
+            job_ids=frozenset({JOB}),
+        )
+    )
+
+    mistake = pin("jobs_describe", {"job_id": JOB}, nobody)
+
+    assert isinstance(mistake, Mistake)
+    assert mistake.text == "organization_id is required. No organization of the failing workflow is known."
+    assert nobody.all_of(Id.WORKFLOW) == ()
+
+
 def test_a_refusal_names_a_few_ids_of_many() -> None:
     many = REACH.with_members(
         Members(pipeline_ids=frozenset(), job_ids=frozenset(str(uuid.UUID(int=n)) for n in range(100)))

@@ -198,3 +198,12 @@ async def test_an_entry_that_is_no_event_is_shown_as_output(agent: Agent, semaph
     result = await agent.call("jobs_logs", job_id=JOB)
 
     assert result.text.endswith("not JSON\n7\noutput\n")
+
+
+async def test_what_there_is_to_say_of_a_log_is_told_beside_how_to_read_on(agent: Agent, semaphore: Semaphore) -> None:
+    semaphore.answers["jobs_logs"] = {"jobId": JOB, "preview": events("x"), "nextCursor": "5", "note": "still written"}
+
+    shown = (await agent.call("jobs_logs", job_id=JOB)).structured
+
+    assert shown is not None
+    assert shown["note"].startswith("still written. This is not the beginning")

@@ -101,8 +101,8 @@ class _Pinning:
     def _id(self, argument: str, kind: Id) -> str:
         value = self.given.get(argument)
         if value is None or value == "":
-            if kind in FILLED_IN:
-                return self.reach.all_of(kind)[0]
+            if kind in FILLED_IN and (known := self.reach.all_of(kind)):
+                return known[0]
             raise forms.WrongFormError(f"{argument} is required. {self._allowed(kind)}")
         if not isinstance(value, str):
             raise forms.WrongFormError(f"{argument} must be a string. {self._allowed(kind)}")

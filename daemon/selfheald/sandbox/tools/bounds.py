@@ -55,7 +55,8 @@ def _log(cleaned: Mapping[str, Any], asked: Pinned) -> Json:
     if start:
         shown |= {"nextCursor": f"{asked.arguments.get('cursor', '')}:{start}", "previewTruncated": True}
     if "nextCursor" in shown:
-        shown["note"] = "This is not the beginning of the log: give nextCursor as cursor to read what came before it."
+        more = "This is not the beginning of the log: give nextCursor as cursor to read what came before it."
+        shown["note"] = f"{shown['note']}. {more}" if "note" in shown else more
     return shown
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from selfheald.domain.errors import SelfhealdError
 from selfheald.domain.refusal import RefusalKind
 from selfheald.domain.tools.pinning import Mistake, OutOfReach, Pinned, pin
-from selfheald.domain.tools.reach import Reach
+from selfheald.domain.tools.reach import Id, Reach
 from selfheald.domain.tools.rows import LISTS, found_all, learned, within
 from selfheald.domain.zone import Scope
 from selfheald.ports import Redact, ToolAnswer, Tools
@@ -54,8 +54,8 @@ class Reading:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._tools = tools
-        self._scope = scope
         self._reach = Reach.of(scope)
+        self._workflow_ids = self._reach.all_of(Id.WORKFLOW)
         self._refused = refused
         self._cleaner = Cleaner(redact)
         self._allowance = Allowance(limits, now, sleep)
@@ -100,7 +100,7 @@ class Reading:
 
     async def _look_up(self) -> None:
         try:
-            for workflow_id in sorted(self._scope.workflow_ids):
+            for workflow_id in self._workflow_ids:
                 async with self._allowance.request():
                     self._reach = self._reach.with_members(await self._tools.members(workflow_id))
         except BaseException:

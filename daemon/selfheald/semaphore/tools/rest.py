@@ -23,6 +23,9 @@ Arguments = Mapping[str, Any]
 PIPELINES_LIMIT = 20
 """Pipelines of one workflow whose jobs are looked up, the newest: each costs a request."""
 
+LOG_LIMIT = 128 * 1024 * 1024
+"""Bytes of a log that are read for one page: Semaphore sends all of it each time."""
+
 SEARCHED_PAGES = 5
 """Pages of projects, of 500 each, that are searched."""
 
@@ -155,8 +158,9 @@ class RestTools:
 
     async def _log_page(self, question: Question, job_id: str, cursor: int | None) -> Shape:
         page = LogPage(cursor)
-        read = await read_events(self._client, question, page.add)
-        return page.told(job_id, self_hosted=read.self_hosted)
+        read = await read_events(self._client, question, page.add, LOG_LIMIT)
+        told = page.told(job_id, self_hosted=read.self_hosted)
+        return {**told, "note": read.remark} if read.remark else told
 
     # ------------------------------------------------------------------------------------------------------- artifacts
 
