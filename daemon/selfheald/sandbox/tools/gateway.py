@@ -1,5 +1,6 @@
 """The MCP server that an agent sees, for one attempt."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -39,8 +40,8 @@ async def tools_app(
     ``token`` is what the agent has to show. ``refused`` is told of everything that is not allowed, in one plain line
     without secrets. Enter and leave it in the same task: it holds a group of tasks.
     """
-    # Imported here: the package takes half a second, and most commands serve no agent.
-    from mcp.server.streamable_http_manager import StreamableHTTPSessionManager  # noqa: PLC0415
+    await asyncio.to_thread(load)
+    from mcp.server.streamable_http_manager import StreamableHTTPSessionManager  # noqa: PLC0415 - see load()
 
     reading = Reading(tools, scope, refused=refused, redact=redact, limits=limits or Limits())
     manager = StreamableHTTPSessionManager(
@@ -53,6 +54,12 @@ async def tools_app(
         await reading.aclose()
 
 
+def load() -> None:
+    """Import what serving takes: half a second, for which most commands, that serve no agent, should not wait."""
+    import mcp.server.lowlevel  # noqa: PLC0415
+    import mcp.server.streamable_http_manager  # noqa: PLC0415, F401
+
+
 @cache
 def catalog() -> tuple[Mapping[str, Any], ...]:
     """Give the tools as ``tools/list`` tells them: Semaphore's names and schemas in our words."""
@@ -62,8 +69,8 @@ def catalog() -> tuple[Mapping[str, Any], ...]:
 
 def _server(reading: Reading) -> "Server[Any]":
     """The protocol: two methods of our own, the rest is the package's."""
-    from mcp import types  # noqa: PLC0415
-    from mcp.server.lowlevel import Server  # noqa: PLC0415
+    from mcp import types  # noqa: PLC0415 - see load()
+    from mcp.server.lowlevel import Server  # noqa: PLC0415 - see load()
 
     offered = types.ListToolsResult(tools=[types.Tool.model_validate(tool) for tool in catalog()])
     schemas = {tool.name: tool.input_schema for tool in offered.tools}
@@ -86,7 +93,7 @@ def _server(reading: Reading) -> "Server[Any]":
 
 
 def _result(answer: ToolAnswer) -> "CallToolResult":
-    from mcp import types  # noqa: PLC0415
+    from mcp import types  # noqa: PLC0415 - see load()
 
     return types.CallToolResult(
         content=[types.TextContent(type="text", text=answer.text)],
