@@ -12,6 +12,7 @@ from tests.fakes.agent import FakeAgent
 from tests.fakes.ci import FakeCI
 from tests.fakes.clock import ManualClock
 from tests.fakes.code_host import FakeCodeHost
+from tests.fakes.gate import FakeGate
 from tests.fakes.repositories import FakeRepositories
 from tests.fakes.store import FakeStore
 
@@ -78,6 +79,7 @@ class Rig:
         self.repositories = FakeRepositories()
         self.agent = FakeAgent()
         self.sandbox = ScriptedSandbox()
+        self.gate = FakeGate()
         self.store = FakeStore()
         self.events: list[Event] = []
         self.redact = Redactor(lambda: [KNOWN])
@@ -120,6 +122,7 @@ class Rig:
             repositories=self.repositories,
             agents={make.AGENT: self.agent},
             verifier=Verifier(self.sandbox, timeout=make.later(minutes=5) - make.NOW),
+            gate=self.gate,
             cases=self.store.cases,
             clock=self.clock,
             listener=self.hear,

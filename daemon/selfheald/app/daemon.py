@@ -10,9 +10,10 @@ from datetime import timedelta
 import structlog
 
 from selfheald.app.leftovers import remove_leftovers
-from selfheald.app.outside import Outside, open_outside, refuse_without_sandbox
+from selfheald.app.outside import Outside, open_outside
 from selfheald.app.unseen import Unseen
 from selfheald.app.wiring import Engine, wire
+from selfheald.app.zone import refuse_without_sandbox
 from selfheald.domain.errors import ConfigError, SelfhealdError
 from selfheald.domain.ids import OrganizationName
 from selfheald.domain.policy import Project
@@ -47,7 +48,7 @@ async def serve(configuration: Configuration, redact: Redactor, reload: Callable
     with only_instance(configuration.state_dir) as owner:
         async with open_outside(configuration, redact) as outside, Schedule(outside.events) as schedule:
             engine = wire(outside, owner)
-            await refuse_without_sandbox(outside)
+            await refuse_without_sandbox(configuration, outside.sandbox)
             await asyncio.to_thread(redact.load)
             page = web_app(outside.metrics, not_ready=lambda: engine.targets.not_contacted)
             async with serve_web(page, configuration.listen) as address:

@@ -7,12 +7,10 @@ from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import structlog
-
 from selfheald.agents.build import make_agent
 from selfheald.agents.spec import AgentSpec
 from selfheald.app.secrets import redactor_of
-from selfheald.domain.errors import ConfigError
+from selfheald.app.zone import make_sandbox, open_gate
 from selfheald.domain.events import Event
 from selfheald.domain.ids import AgentName, OrganizationName
 from selfheald.engine.clock import SystemClock
@@ -21,22 +19,16 @@ from selfheald.engine.redacted import RedactedCodeHost
 from selfheald.git.repositories import GitRepositories
 from selfheald.github.client import GitHubApp, GitHubSettings
 from selfheald.github.code_host import GitHub
-from selfheald.ports import CI, Agent, CodeHost, Listener, Repositories, Sandbox
+from selfheald.ports import CI, Agent, CodeHost, Gate, Listener, Repositories, Sandbox
 from selfheald.redaction.redactor import Redactor
-from selfheald.sandbox.bubblewrap import Bubblewrap
-from selfheald.sandbox.family import owner_of
-from selfheald.sandbox.limiter import Limiter
-from selfheald.sandbox.unconfined import Unconfined
 from selfheald.semaphore.api import SemaphoreApi
 from selfheald.semaphore.bucket import TokenBucket
 from selfheald.semaphore.ci import SemaphoreCI
 from selfheald.semaphore.client import SemaphoreClient
 from selfheald.settings.fields import is_loopback
-from selfheald.settings.values import AgentConfig, Configuration, Organization, SandboxKind
+from selfheald.settings.values import AgentConfig, Configuration, Organization
 from selfheald.store.open import FILE_NAME, Store, open_store
 from selfheald.web.metrics import Metrics
-
-log = structlog.get_logger()
 
 BURST = 10
 """Requests to one organization that may go out together after a pause; the rate holds on average."""
@@ -64,6 +56,7 @@ class Outside:
     code_host: CodeHost
     repositories: Repositories
     sandbox: Sandbox
+    gate: Gate
     agents: Mapping[AgentName, Agent]
     metrics: Metrics
     events: Fanout
@@ -85,17 +78,19 @@ async def open_outside(
     events.listeners.append(metrics.listener)
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(await _open_store(configuration, redact, dry_run=dry_run))
-        cis = {one.name: _semaphore(one, configuration, stack, events) for one in configuration.organizations}
+        clients = _clients(configuration, stack, events)
         github = _github(configuration, stack, events)
         repositories = _repositories(configuration, github, stack)
         sandbox = make_sandbox(configuration)
+        gate = await stack.enter_async_context(open_gate(configuration, clients, redact=redact, observe=events))
         yield Outside(
             configuration=configuration,
             store=store,
-            cis=cis,
+            cis=_cis(clients),
             code_host=RedactedCodeHost(DryRunCodeHost(github) if dry_run else github, redact),
             repositories=DryRunRepositories(repositories) if dry_run else repositories,
             sandbox=sandbox,
+            gate=gate,
             agents={name: make_agent(_agent_spec(agent), sandbox) for name, agent in configuration.agents.items()},
             metrics=metrics,
             events=events,
@@ -119,46 +114,32 @@ async def open_sources(configuration: Configuration) -> AsyncIterator[Sources]:
     """Open what is only read; closed in the reverse order."""
     events = Fanout()
     async with AsyncExitStack() as stack:
-        cis = {one.name: _semaphore(one, configuration, stack, events) for one in configuration.organizations}
         github = _github(configuration, stack, events)
         yield Sources(
-            cis=cis,
+            cis=_cis(_clients(configuration, stack, events)),
             code_host=DryRunCodeHost(github),
             repositories=DryRunRepositories(_repositories(configuration, github, stack)),
             clock=SystemClock(),
         )
 
 
-async def refuse_without_sandbox(outside: Outside) -> None:
-    """Raise :class:`ConfigError` when the configured sandbox does not work here."""
-    probe = await outside.sandbox.probe()
-    if not probe.ok:
-        raise ConfigError(f"sandbox: {probe.found}\nTo run agents unconfined instead, write `sandbox: none`.")
-    if outside.configuration.sandbox is SandboxKind.NONE:
-        log.warning("sandbox_none", meaning="agents run unconfined, with all that this user may do")
-    log.info("sandbox_limits", limits=make_limiter(outside.configuration).told())
-    if outside.configuration.egress:
-        log.warning("egress_not_enforced", meaning="agents share the host's network in this version")
+Clients = Mapping[OrganizationName, SemaphoreClient]
 
 
-def make_sandbox(configuration: Configuration) -> Sandbox:
-    """The configured sandbox."""
-    limiter = make_limiter(configuration)
-    if configuration.sandbox is SandboxKind.NONE:
-        return Unconfined(owner=owner_of(configuration.state_dir), limiter=limiter)
-    return Bubblewrap(forbidden=(configuration.state_dir,), owner=owner_of(configuration.state_dir), limiter=limiter)
+def _clients(configuration: Configuration, stack: AsyncExitStack, events: Listener) -> Clients:
+    """A connection to each organization's Semaphore, for the daemon and for agents' tools alike."""
+
+    def made(one: Organization) -> SemaphoreClient:
+        bucket = TokenBucket(configuration.poll.requests_per_second, burst=BURST)
+        client = SemaphoreClient(one.url, one.token.read, bucket=bucket, observe=events)
+        stack.push_async_callback(client.aclose)
+        return client
+
+    return {one.name: made(one) for one in configuration.organizations}
 
 
-def make_limiter(configuration: Configuration) -> Limiter:
-    """What holds runs to the configured limits."""
-    return Limiter(configuration.sandbox_limits, owner=owner_of(configuration.state_dir))
-
-
-def _semaphore(one: Organization, configuration: Configuration, stack: AsyncExitStack, events: Listener) -> CI:
-    bucket = TokenBucket(configuration.poll.requests_per_second, burst=BURST)
-    client = SemaphoreClient(one.url, one.token.read, bucket=bucket, observe=events)
-    stack.push_async_callback(client.aclose)
-    return SemaphoreCI(SemaphoreApi(client))
+def _cis(clients: Clients) -> Mapping[OrganizationName, CI]:
+    return {name: SemaphoreCI(SemaphoreApi(client)) for name, client in clients.items()}
 
 
 def _github(configuration: Configuration, stack: AsyncExitStack, events: Listener) -> GitHub:

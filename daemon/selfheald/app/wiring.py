@@ -84,6 +84,7 @@ def _dispatcher(outside: Outside, targets: Targets, superseder: Superseder, owne
         repositories=outside.repositories,
         agents=outside.agents,
         verifier=Verifier(outside.sandbox, timeout=VERIFY_TIMEOUT),
+        gate=outside.gate,
         cases=outside.store.cases,
         clock=outside.clock,
         listener=outside.events,

@@ -64,8 +64,9 @@ def _warn(places: Sequence[str]) -> None:
 
 
 async def _probe(configuration: Configuration) -> Sequence[Finding]:
-    from selfheald.app.outside import make_limiter, open_outside  # noqa: PLC0415 - the daemon's modules take a while to load
+    from selfheald.app.outside import open_outside  # noqa: PLC0415 - the daemon's modules take a while to load
     from selfheald.app.wiring import wire  # noqa: PLC0415
+    from selfheald.app.zone import make_limiter  # noqa: PLC0415
     from selfheald.semaphore.mcp import probe_mcp  # noqa: PLC0415
 
     async with open_outside(configuration) as outside:

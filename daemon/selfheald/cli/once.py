@@ -38,13 +38,14 @@ def once(config: str | None, *, as_json: bool, dry_run: bool) -> None:
 async def _once(configuration: Configuration, redact: Redactor, *, dry_run: bool) -> tuple[list[Case], Sequence[str]]:
     """The cases that it changed, and what it could not look at."""
     from selfheald.app.daemon import once as work_off  # noqa: PLC0415 - the daemon's modules take a while to load
-    from selfheald.app.outside import open_outside, refuse_without_sandbox  # noqa: PLC0415
+    from selfheald.app.outside import open_outside  # noqa: PLC0415
     from selfheald.app.wiring import wire  # noqa: PLC0415
+    from selfheald.app.zone import refuse_without_sandbox  # noqa: PLC0415
     from selfheald.engine.instance import only_instance  # noqa: PLC0415
 
     with only_instance(configuration.state_dir) as owner:
         async with open_outside(configuration, redact, dry_run=dry_run) as outside:
-            await refuse_without_sandbox(outside)
+            await refuse_without_sandbox(configuration, outside.sandbox)
             before = {case.id: case.version for case in await outside.store.cases.cases()}
             unseen = await work_off(outside, wire(outside, owner))
             after = await outside.store.cases.cases()

@@ -1,10 +1,13 @@
 """What an attempt may reach outside, and what it has used."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from selfheald.domain.attempt import Usage
-from selfheald.domain.refusal import Refusal
+from selfheald.domain.failure import Failure
+from selfheald.domain.pipeline import Pipeline
+from selfheald.domain.refusal import Refusal, RefusalKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,3 +55,28 @@ class Metered:
     over_budget: str = ""
     """Which budget was used up: ``attempt``, ``project``, ``day`` or ``tokens``; empty: none."""
     refusals: Sequence[Refusal] = ()
+
+
+def scope_of(first: Pipeline, failure: Failure) -> Scope:
+    """What an attempt on this failure may read; ``first`` is the pipeline with which its case began."""
+    pipelines = (first, failure.pipeline)
+    return Scope(
+        organization_id=failure.pipeline.organization_id,
+        project_id=failure.pipeline.project_id,
+        workflow_ids=frozenset(pipeline.workflow_id for pipeline in pipelines),
+        pipeline_ids=frozenset(pipeline.id for pipeline in pipelines),
+        job_ids=frozenset(job.id for job in failure.jobs),
+    )
+
+
+def joined(parts: Sequence[Metered]) -> Metered:
+    """What went through several passages of one attempt."""
+    counts: Counter[tuple[RefusalKind, str]] = Counter()
+    for part in parts:
+        counts.update({(refusal.kind, refusal.what): refusal.count for refusal in part.refusals})
+    return Metered(
+        usages=[usage for part in parts for usage in part.usages],
+        cost_micros=sum(part.cost_micros for part in parts),
+        over_budget=next((part.over_budget for part in parts if part.over_budget), ""),
+        refusals=[Refusal(kind=kind, what=what, count=count) for (kind, what), count in counts.items()],
+    )

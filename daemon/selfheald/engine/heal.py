@@ -21,13 +21,18 @@ from selfheald.domain.ids import AgentName, OrganizationName, Sha
 from selfheald.domain.policy import Project, Target
 from selfheald.domain.prompt import MARK_LENGTH, render_prompt, variables_of
 from selfheald.domain.proposal import TreeChanges
+from selfheald.domain.usages import total_usage
 from selfheald.domain.wording import commit_message, summary_of
-from selfheald.domain.zone import Budget
+from selfheald.domain.zone import Budget, Metered
+from selfheald.engine.effort import Effort
 from selfheald.engine.outcome import Ended
 from selfheald.engine.verify import Verifier
-from selfheald.ports import CI, Agent, AgentTask, CaseBook, Clock, Listener, Redact, Repositories, WorkTree
+from selfheald.ports import CI, Agent, AgentTask, CaseBook, Clock, Gate, Listener, Redact, Repositories, WorkTree
 
 log = structlog.get_logger()
+KEPT = (AttemptOutcome.OVER_BUDGET, AttemptOutcome.TURNS_USED_UP)
+"""Outcomes of an agent that was cut off while it worked well."""
+
 T = TypeVar("T")
 U = TypeVar("U")
 
@@ -42,6 +47,7 @@ class Healer:
         repositories: Repositories,
         agents: Mapping[AgentName, Agent],
         verifier: Verifier,
+        gate: Gate,
         cases: CaseBook,
         clock: Clock,
         listener: Listener,
@@ -52,6 +58,7 @@ class Healer:
         self._repositories = repositories
         self._agents = agents
         self._verifier = verifier
+        self._gate = gate
         self._cases = cases
         self._clock = clock
         self._listener = listener
@@ -68,9 +75,10 @@ class Healer:
         agent, now = target.project.agent, self._clock.now()
         attempt = await self._cases.start_attempt(case, agent=agent, folder=folder, now=now)
         log.info("attempt_started", case=case.id, attempt=attempt.number, agent=agent, budget=budget)
+        effort = Effort(case=case, target=target, attempt=attempt, budget=budget, gate=self._gate)
         ended = Ended(outcome=AttemptOutcome.INTERRUPTED)
         try:
-            ended = await self._work(case, target, attempt, [*earlier])
+            ended = await self._work(effort, [*earlier])
         except SelfhealdError as error:
             ended = Ended(outcome=AttemptOutcome.ERROR, note=error.message)
         except OSError as error:
@@ -82,11 +90,14 @@ class Healer:
             log.exception("attempt_crashed", case=case.id, attempt=attempt.number)
             ended = Ended(outcome=AttemptOutcome.ERROR, note=f"a bug in selfheald: {type(error).__name__}")
         finally:
-            attempt = self._finished(attempt, ended)
+            attempt = self._finished(attempt, ended, effort.metered())
             await asyncio.shield(self._cases.finish_attempt(attempt))
         return attempt
 
-    def _finished(self, attempt: Attempt, ended: Ended) -> Attempt:
+    def _finished(self, attempt: Attempt, ended: Ended, metered: Metered) -> Attempt:
+        """The attempt as it is written down. The gate's figures count; an agent's own where nothing was metered."""
+        usage = total_usage(metered.usages) if metered.usages else ended.usage
+        cost = metered.cost_micros if metered.usages else self._agents[attempt.agent].cost_micros(usage)
         finished = replace(
             attempt,
             finished_at=self._clock.now(),
@@ -94,42 +105,53 @@ class Healer:
             summary=ended.summary,
             message=ended.message,
             note=ended.note,
-            usage=ended.usage,
-            cost_micros=self._agents[attempt.agent].cost_micros(ended.usage),
+            usage=usage,
+            cost_micros=cost,
+            refusals=tuple(metered.refusals),
             commit=ended.commit,
         )
         return redacted_attempt(finished, self._redact)
 
-    async def _work(self, case: Case, target: Target, attempt: Attempt, earlier: list[Attempt]) -> Ended:
-        folder = self._state_dir / attempt.folder
+    async def _work(self, effort: Effort, earlier: list[Attempt]) -> Ended:
+        folder = self._state_dir / effort.attempt.folder
         await asyncio.to_thread(_make_private, folder)
         try:
-            tree, failure = await self._timed(attempt, "prepare", self._prepare(case, target, folder / "tree"))
-            task = _task(target.project, failure, attempt, earlier, tree=tree, folder=folder)
-            agent = self._agents[attempt.agent]
-            report = await self._timed(attempt, "agent", agent.run(task, _progress(case)))
-            if report.note:  # that of a fix gives way to what was left out of it
-                log.info("agent_noted", case=case.id, attempt=attempt.number, note=report.note)
-            ended = Ended(outcome=report.outcome, message=report.message, note=report.note, usage=report.usage)
-            if report.outcome is not AttemptOutcome.FIXED:
-                return ended
-            return await self._judge(target.project, attempt, tree, ended, failure=failure)
+            tree, failure = await self._timed(effort.attempt, "prepare", self._prepare(effort, folder / "tree"))
+            task = _task(effort.project, failure, effort.attempt, earlier, tree=tree, folder=folder)
+            ended = await self._let_work(effort, failure, task)
+            if ended.outcome in KEPT:
+                return await self._keep(effort, tree, ended, failure)
+            if ended.outcome is AttemptOutcome.FIXED:
+                return await self._judge(effort, tree, ended, failure)
+            return ended
         finally:
             await asyncio.shield(self._repositories.discard(folder / "tree"))
 
-    async def _prepare(self, case: Case, target: Target, path: Path) -> tuple[WorkTree, Failure]:
+    async def _let_work(self, effort: Effort, failure: Failure, task: AgentTask) -> Ended:
+        """Let the agent work; how it ended, by its own word and the gate's."""
+        agent = self._agents[effort.attempt.agent]
+        async with effort.for_the_agent(failure) as passage:
+            running = agent.run(replace(task, passage=passage), _progress(effort.case))
+            report = await self._timed(effort.attempt, "agent", running)
+        if report.note:  # that of a fix gives way to what was left out of it
+            log.info("agent_noted", case=effort.case.id, attempt=effort.attempt.number, note=report.note)
+        ended = Ended(outcome=report.outcome, message=report.message, note=report.note, usage=report.usage)
+        if budget := effort.metered().over_budget:
+            return replace(ended, outcome=AttemptOutcome.OVER_BUDGET, note=f"used up: the budget `{budget}`")
+        return ended
+
+    async def _prepare(self, effort: Effort, path: Path) -> tuple[WorkTree, Failure]:
         """The work tree and what failed, side by side. No secret of the logs goes further than this."""
-        ci = self._cis[target.project.organization]
+        case, ci = effort.case, self._cis[effort.project.organization]
         tree, failure = await _both(
             self._repositories.checkout(case.repository, case.base, path),
             ci.failure(case.failed_pipeline),
         )
         return tree, await asyncio.to_thread(redacted_failure, failure, self._redact)
 
-    async def _judge(
-        self, project: Project, attempt: Attempt, tree: WorkTree, ended: Ended, *, failure: Failure
-    ) -> Ended:
+    async def _judge(self, effort: Effort, tree: WorkTree, ended: Ended, failure: Failure) -> Ended:
         """What the agent's word is worth: whether the tree changed, and passes the guards and the project's checks."""
+        attempt, project = effort.attempt, effort.project
         changes = await self._timed(attempt, "snapshot", self._repositories.changes(tree))
         if not changes.files:
             return replace(ended, outcome=AttemptOutcome.NO_CHANGE, note="\n".join(changes.left_out))
@@ -139,11 +161,30 @@ class Healer:
         summary = self._redact(summary_of(changes.summary, failure.job_names))
         # The commit holds what was guarded: whatever `verify` then does to the tree is not proposed.
         commit = await self._commit(attempt, tree, changes, summary)
-        if project.verify:
-            problem = await self._timed(attempt, "verify", self._verifier.check(project.verify, tree))
-            if problem:
-                return replace(ended, outcome=AttemptOutcome.VERIFY_FAILED, summary=summary, note=problem)
+        if problem := await self._verified(effort, tree):
+            return replace(ended, outcome=AttemptOutcome.VERIFY_FAILED, summary=summary, note=problem)
         return replace(ended, summary=summary, commit=commit, note="\n".join(changes.left_out))
+
+    async def _verified(self, effort: Effort, tree: WorkTree) -> str:
+        """What the project's own checks find wrong."""
+        if not effort.project.verify:
+            return ""
+        async with effort.for_checks() as passage:
+            checking = self._verifier.check(effort.project.verify, tree, passage)
+            return await self._timed(effort.attempt, "verify", checking)
+
+    async def _keep(self, effort: Effort, tree: WorkTree, ended: Ended, failure: Failure) -> Ended:
+        """Keep the work of an attempt that was cut off, for people to look at: it is not proposed."""
+        try:
+            changes = await self._timed(effort.attempt, "snapshot", self._repositories.changes(tree))
+            if not changes.files:
+                return ended
+            summary = summary_of(changes.summary, failure.job_names)
+            commit = await self._commit(effort.attempt, tree, changes, summary)
+        except (SelfhealdError, OSError) as error:
+            log.warning("work_not_kept", case=effort.case.id, attempt=effort.attempt.number, error=str(error))
+            return replace(ended, note=f"{ended.note}; its work could not be kept")
+        return replace(ended, summary=summary, commit=commit)
 
     async def _commit(self, attempt: Attempt, tree: WorkTree, changes: TreeChanges, summary: str) -> Sha:
         message = commit_message(summary=summary, case_id=attempt.case_id, attempt=attempt.number, agent=attempt.agent)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
-from selfheald.ports import Command, Exit, Sandbox, WorkTree
+from selfheald.ports import Command, Exit, Passage, Sandbox, WorkTree
 
 TAIL = 2_000
 """Characters of a failed command's output that are kept."""
@@ -18,22 +18,22 @@ class Verifier:
         self._sandbox = sandbox
         self._timeout = timeout
 
-    async def check(self, commands: Sequence[str], tree: WorkTree) -> str:
-        """Run the commands in order; gives back what went wrong, or nothing."""
+    async def check(self, commands: Sequence[str], tree: WorkTree, passage: Passage) -> str:
+        """Run the commands in order; gives back what went wrong, or nothing. ``passage`` is their only way out."""
         with tempfile.TemporaryDirectory(prefix="selfheald-verify-", dir=tree.path.parent) as home:
             for command in commands:
-                if problem := await self._run(command, tree, Path(home)):
+                if problem := await self._run(command, tree, Path(home), passage):
                     return problem
         return ""
 
-    async def _run(self, command: str, tree: WorkTree, home: Path) -> str:
+    async def _run(self, command: str, tree: WorkTree, home: Path, passage: Passage) -> str:
         output: list[str] = []
 
         def keep(line: bytes) -> None:
             output.append(line.decode(errors="replace"))
             del output[:-200]
 
-        shell = Command(argv=("sh", "-c", command), tree=tree.path, home=home, timeout=self._timeout)
+        shell = Command(argv=("sh", "-c", command), tree=tree.path, home=home, timeout=self._timeout, passage=passage)
         ended = await self._sandbox.run(shell, keep)
         if ended.code == 0:
             return ""

@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from selfheald.domain.ids import AgentName, CaseId, OrganizationName, ProjectName
+from selfheald.domain.ids import AgentName, OrganizationName, ProjectName
 from selfheald.domain.redaction import SecretSpan
 from selfheald.domain.zone import Budget, Members, Metered, Scope
 
@@ -16,8 +16,6 @@ class PassageWanted:
     """What one attempt may reach."""
 
     project: ProjectName
-    case: CaseId | None = None
-    """Under which its refusals are logged."""
     agent: AgentName | None = None
     """Whose model may be asked; ``None``: no model (for commands of ``verify``)."""
     organization: OrganizationName | None = None

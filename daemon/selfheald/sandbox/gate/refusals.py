@@ -40,7 +40,7 @@ class Refusals:
         if key not in self._counts and len(self._counts) >= MOST:
             key = kind, OTHERS
         if key not in self._counts:
-            log.info("gate_refused", case=self._wanted.case, project=self._wanted.project, kind=kind, what=key[1])
+            log.info("gate_refused", kind=kind, what=key[1])
         self._counts[key] += 1
 
     def counted(self) -> tuple[Refusal, ...]:
