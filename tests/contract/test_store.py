@@ -28,7 +28,7 @@ from selfheald.domain.attempt import AttemptOutcome, Usage
 from selfheald.domain.case import CaseState, IllegalTransitionError, advance, branch_of, stay
 from selfheald.domain.decision import Defer, Heal, Skip
 from selfheald.domain.errors import NotFoundError
-from selfheald.domain.ids import CaseId, PipelineId, ProjectName, Sha
+from selfheald.domain.ids import AgentName, CaseId, PipelineId, ProjectName, Sha
 from selfheald.domain.pipeline import Result, State
 from selfheald.domain.reasons import Reason
 from selfheald.store.open import open_store
@@ -356,6 +356,19 @@ class TestAttempts:
 
         interrupted = replace(left, outcome=AttemptOutcome.INTERRUPTED, finished_at=later(hours=1))
         assert list(await store.cases.attempts(treated.id)) == [interrupted, running]
+
+    async def test_an_agents_latest_attempts_are_told_over_all_cases(self, store: AnyStore) -> None:
+        cases = [await opened(store, pipeline=pipeline(id=f"ppl-{number}", commit=sha(number))) for number in (1, 2)]
+        ended = []
+        for number, agent in enumerate((AGENT, AGENT, AgentName("other"), AGENT)):
+            started = await store.cases.start_attempt(cases[number % 2], agent=agent, folder="", now=NOW)
+            ended.append(replace(started, outcome=AttemptOutcome.MODEL_DOWN, finished_at=later(minutes=number)))
+            await store.cases.finish_attempt(ended[-1])
+        await store.cases.start_attempt(cases[0], agent=AGENT, folder="", now=NOW)
+
+        assert list(await store.cases.latest_attempts(AGENT, limit=9)) == [ended[3], ended[1], ended[0]]
+        assert list(await store.cases.latest_attempts(AGENT, limit=2)) == [ended[3], ended[1]]
+        assert list(await store.cases.latest_attempts(AgentName("nobody"), limit=2)) == []
 
     async def test_an_attempt_is_finished_only_with_an_outcome(self, store: AnyStore) -> None:
         running = await store.cases.start_attempt(await opened(store), agent=AGENT, folder="", now=NOW)

@@ -1,7 +1,7 @@
 """The engine on fakes: what one test needs, put together."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -19,7 +19,7 @@ from tests.fakes.store import FakeStore
 from selfheald.domain.attempt import Attempt
 from selfheald.domain.case import Case
 from selfheald.domain.events import Event
-from selfheald.domain.ids import CaseId, ProjectName, Sha
+from selfheald.domain.ids import AgentName, CaseId, ProjectName, Sha
 from selfheald.domain.pipeline import Pipeline, RefKind
 from selfheald.domain.policy import Project
 from selfheald.domain.polling import Pace
@@ -28,6 +28,7 @@ from selfheald.engine.decide import Decider
 from selfheald.engine.dispatch import Dispatcher
 from selfheald.engine.heal import Healer
 from selfheald.engine.propose import Proposer
+from selfheald.engine.roster import Roster
 from selfheald.engine.supersede import Superseder
 from selfheald.engine.sweep import Sweeper
 from selfheald.engine.targets import Targets
@@ -68,7 +69,13 @@ class Rig:
     """One project (or some), one worker, no time, no network."""
 
     def __init__(
-        self, state_dir: Path, *, project: Project | None = None, others: Sequence[Project] = (), workers: int = 1
+        self,
+        state_dir: Path,
+        *,
+        project: Project | None = None,
+        others: Sequence[Project] = (),
+        workers: int = 1,
+        stand_ins: Mapping[AgentName, FakeAgent] | None = None,
     ) -> None:
         self.state_dir = state_dir
         self.project = project or make.project()
@@ -78,6 +85,7 @@ class Rig:
         self.code_host = FakeCodeHost()
         self.repositories = FakeRepositories()
         self.agent = FakeAgent()
+        self.stand_ins = stand_ins or {}
         self.sandbox = ScriptedSandbox()
         self.gate = FakeGate()
         self.store = FakeStore()
@@ -120,7 +128,7 @@ class Rig:
         healer = Healer(
             cis=cis,
             repositories=self.repositories,
-            agents={make.AGENT: self.agent},
+            agents={make.AGENT: self.agent, **self.stand_ins},
             verifier=Verifier(self.sandbox, timeout=make.later(minutes=5) - make.NOW),
             gate=self.gate,
             cases=self.store.cases,
@@ -136,9 +144,15 @@ class Rig:
             cases=self.store.cases,
             clock=self.clock,
             listener=self.hear,
+            roster=Roster(
+                {make.AGENT: tuple(self.stand_ins), **dict.fromkeys(self.stand_ins, ())},
+                priced={make.AGENT},
+                cases=self.store.cases,
+                clock=self.clock,
+                listener=self.hear,
+            ),
             workers=workers,
             owner="me",
-            priced={make.AGENT},
             beat=timedelta(milliseconds=5),
         )
         self.casework = Casework(

@@ -7,15 +7,7 @@ from datetime import UTC, datetime
 from itertools import chain
 
 from selfheald.domain.attempt import Attempt, AttemptOutcome
-from selfheald.domain.case import (
-    TRANSITIONS,
-    Case,
-    CaseState,
-    IllegalTransitionError,
-    NewCase,
-    failure_key,
-    opened,
-)
+from selfheald.domain.case import TRANSITIONS, Case, CaseState, IllegalTransitionError, NewCase, failure_key, opened
 from selfheald.domain.decide import decide_again
 from selfheald.domain.decision import Decision, Defer, Heal, Skip
 from selfheald.domain.errors import NotFoundError
@@ -119,6 +111,9 @@ class FakeCaseBook:
 
     async def attempts(self, case_id: CaseId) -> Sequence[Attempt]:
         return [attempt for attempt in self.all_attempts.values() if attempt.case_id == case_id]
+
+    async def latest_attempts(self, agent: AgentName, *, limit: int) -> Sequence[Attempt]:
+        return [one for one in reversed(self.all_attempts.values()) if one.agent == agent and one.outcome][:limit]
 
     async def events(self, case_id: CaseId) -> Sequence[CaseEvent]:
         return [event for event in self.all_events if event.case_id == case_id]

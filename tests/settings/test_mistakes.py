@@ -72,6 +72,9 @@ PROJECT = "    organization: acme\n"
             "kind: codex\n    timeout: 3w",
             "10: agents.codex.timeout: `3w` is no duration; allowed are 30s",
         ),
+        ("kind: codex", "kind: opencode", "8: agents.codex.model: it is missing: `kind: opencode` has no model"),
+        ("kind: codex", "kind: codex\n    fallback: [codex]", "10: agents.codex.fallback[0]: an agent cannot stand in"),
+        ("kind: codex", "kind: codex\n    max_turns: 0", "10: agents.codex.max_turns: at least 1 is allowed"),
         ("kind: codex", "kind: codex\n    mounts: [a, /..]", "10: agents.codex.mounts[0]: `a` is no absolute path"),
         (
             "kind: codex",
@@ -214,6 +217,27 @@ def test_all_mistakes_are_told_at_once_in_the_files_order(tmp_path: Path) -> Non
     assert [line.split(": ")[0] for line in lines] == [
         f"selfheald.yaml:{number}" for number in (2, 6, 9, 13, 14, 15, 16)
     ]
+
+
+def test_an_agent_that_stands_in_is_one_of_the_agents_and_named_once(tmp_path: Path) -> None:
+    text = SMALL.replace("agents:\n", "agents:\n  mine: {kind: command, command: [mend], fallback: [FALLBACK]}\n")
+    text += "defaults: {agent: mine}\n"
+
+    assert mistakes_in(tmp_path, text.replace("FALLBACK", "codex")) == []
+    (mistake,) = mistakes_in(tmp_path, text.replace("FALLBACK", "codec"))
+    assert mistake.startswith(
+        "selfheald.yaml:8: agents.mine.fallback[0]: there is no agent `codec`; did you mean `codex`?"
+    )
+    assert mistakes_in(tmp_path, text.replace("FALLBACK", "codex, codex")) == [
+        "selfheald.yaml:8: agents.mine.fallback[1]: `codex` stands twice; keep one"
+    ]
+
+
+def test_two_agents_may_stand_in_for_each_other(tmp_path: Path) -> None:
+    text = SMALL.replace("agents:\n", "agents:\n  mine: {kind: command, command: [mend], fallback: [codex]}\n")
+    text = text.replace("kind: codex\n", "kind: codex\n    fallback: [mine]\n") + "defaults: {agent: mine}\n"
+
+    assert mistakes_in(tmp_path, text) == []
 
 
 def test_two_agents_make_a_choice_needed(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from selfheald.domain.attempt import AttemptOutcome, Usage
 from selfheald.domain.case import Case, CaseState, advance
 from selfheald.domain.decision import Defer, Heal, Skip
 from selfheald.domain.events import (
+    AgentStands,
     ApiRequest,
     AttemptEnded,
     AttemptPhase,
@@ -78,6 +79,7 @@ EVERYTHING: list[Event] = [
     Trouble(component="sweep"),
     Load(workers_busy=1, queue_depth=3),
     GateRefused(project=BILLING, kind=RefusalKind.EGRESS),
+    AgentStands(agent=AgentName("codex"), paused=True),
 ]
 
 
@@ -209,6 +211,7 @@ def test_requests_trouble_and_load_are_shown(metrics: Metrics) -> None:
     assert value(metrics, "attempt_seconds_count", agent="codex", phase="agent") == 1
     assert value(metrics, "errors_total", component="sweep") == 1
     assert value(metrics, "gate_refusals_total", project="billing", kind="egress") == 1
+    assert value(metrics, "agent_paused", agent="codex") == 1
     assert (value(metrics, "workers_busy"), value(metrics, "queue_depth")) == (1, 3)
 
 

@@ -185,6 +185,8 @@ def _agent_spec(agent: AgentConfig) -> AgentSpec:
         name=agent.name,
         kind=agent.kind,
         timeout=agent.timeout,
+        idle_timeout=agent.idle_timeout,
+        max_turns=agent.max_turns,
         command=agent.command,
         mounts=agent.mounts,
         env=agent.env,

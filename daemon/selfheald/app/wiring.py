@@ -10,6 +10,7 @@ from selfheald.engine.decide import Decider
 from selfheald.engine.dispatch import Dispatcher
 from selfheald.engine.heal import Healer
 from selfheald.engine.propose import Proposer
+from selfheald.engine.roster import Roster
 from selfheald.engine.supersede import Superseder
 from selfheald.engine.sweep import Sweeper
 from selfheald.engine.targets import Targets
@@ -98,9 +99,20 @@ def _dispatcher(outside: Outside, targets: Targets, superseder: Superseder, owne
         cases=outside.store.cases,
         clock=outside.clock,
         listener=outside.events,
+        roster=_roster(outside),
         workers=outside.configuration.workers,
         owner=owner,
-        priced={name for name, agent in outside.configuration.agents.items() if agent.prices.known},
+    )
+
+
+def _roster(outside: Outside) -> Roster:
+    agents = outside.configuration.agents
+    return Roster(
+        {name: agent.fallback for name, agent in agents.items()},
+        priced={name for name, agent in agents.items() if agent.prices.known},
+        cases=outside.store.cases,
+        clock=outside.clock,
+        listener=outside.events,
     )
 
 

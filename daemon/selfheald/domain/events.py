@@ -94,6 +94,14 @@ class Load:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AgentStands:
+    """An agent was paused, or may work again."""
+
+    agent: AgentName
+    paused: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GateRefused:
     """The network gate did not let something of an attempt through."""
 
@@ -102,5 +110,15 @@ class GateRefused:
 
 
 Event = (
-    Swept | PipelineSeen | Decided | CaseMoved | AttemptPhase | AttemptEnded | ApiRequest | Trouble | Load | GateRefused
+    Swept
+    | PipelineSeen
+    | Decided
+    | CaseMoved
+    | AttemptPhase
+    | AttemptEnded
+    | ApiRequest
+    | Trouble
+    | Load
+    | AgentStands
+    | GateRefused
 )

@@ -2,23 +2,26 @@
 
 import asyncio
 import random
-from collections.abc import Collection
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import structlog
 from structlog.contextvars import bound_contextvars
 
 from selfheald.domain.attempt import Attempt, AttemptOutcome
+from selfheald.domain.breaker import Standing, after_nobody
 from selfheald.domain.case import Case, CaseState, advance, stay
 from selfheald.domain.errors import SelfhealdError
 from selfheald.domain.events import AttemptEnded, CaseMoved, Event, Load, Trouble
 from selfheald.domain.ids import AgentName
 from selfheald.domain.policy import Project, Target
-from selfheald.domain.reasons import Reason
 from selfheald.domain.room import Claim, after_no_room
 from selfheald.domain.steps import after_attempt, used
 from selfheald.domain.zone import Budget
 from selfheald.engine.heal import Healer
+from selfheald.engine.roster import Roster
 from selfheald.engine.schedule import rung
 from selfheald.engine.supersede import Superseder
 from selfheald.engine.targets import Targets
@@ -28,6 +31,8 @@ log = structlog.get_logger()
 
 LEASE = timedelta(seconds=60)
 """How long a claim holds without a sign of life."""
+
+NOBODY = "waits: every agent that may take it is paused"
 
 BEAT = timedelta(seconds=5)
 """Between two signs of life; a case that somebody cancelled is noticed then."""
@@ -45,23 +50,23 @@ class Dispatcher:
         cases: CaseBook,
         clock: Clock,
         listener: Listener,
+        roster: Roster,
         workers: int,
         owner: str,
-        priced: Collection[AgentName],
         beat: timedelta = BEAT,
     ) -> None:
-        """``priced`` are the agents whose tokens have prices: for their attempts money is held back."""
         self._healer = healer
         self._superseder = superseder
         self._targets = targets
         self._cases = cases
         self._clock = clock
         self._listener = listener
+        self._roster = roster
         self._workers = workers
         self._owner = owner
-        self._priced = priced
         self._beat = beat
         self._running: dict[asyncio.Task[None], Case] = {}
+        self._busy: dict[asyncio.Task[None], AgentName] = {}
         self._draining = False
         self.bell = asyncio.Event()
         """Rung by the clock, and when a case is queued or a worker is free."""
@@ -77,11 +82,11 @@ class Dispatcher:
         """Start attempts on queued cases while workers are free; gives back how many were started."""
         started = 0
         try:
-            queued = await self._queued()
+            queued, standings = await self._queued(), await self._roster.look()
             for case in queued:
                 if self._draining or len(self._running) >= self._workers:
                     break
-                started += await self._start(case, group)
+                started += await self._start(case, standings, group)
         except SelfhealdError as error:
             self._trouble("dispatch", error)
             return started
@@ -122,20 +127,27 @@ class Dispatcher:
         ]
         return sorted(waiting, key=lambda case: case.due_at)
 
-    async def _start(self, case: Case, group: asyncio.TaskGroup) -> bool:
+    async def _start(self, case: Case, standings: Mapping[AgentName, Standing], group: asyncio.TaskGroup) -> bool:
         target = self._targets.get(case.project)
         if target is None or not self._may_start(target.project):
             return False
+        picked = self._roster.pick(target.project.agent, standings, list(self._busy.values()))
+        if picked.agent is None:
+            await self._put_off(case, partial(after_nobody, nobody=picked), NOBODY)
+            return False
+        target = replace(target, project=replace(target.project, agent=picked.agent))
         claim = await self._claim(case, target.project)
         if claim is None or claim.case is None:
             return False
         task = group.create_task(self._work(claim.case, target, claim.budget), name=f"case {case.id}")
         self._running[task] = claim.case
+        self._busy[task] = picked.agent
         task.add_done_callback(self._freed)
         return True
 
     def _freed(self, task: asyncio.Task[None]) -> None:
         self._running.pop(task, None)
+        self._busy.pop(task, None)
         self.bell.set()
 
     def _may_start(self, project: Project) -> bool:
@@ -152,25 +164,24 @@ class Dispatcher:
         claimed = advance(
             case, CaseState.HEALING, now=now, tries=case.tries, lease_owner=self._owner, lease_until=now + LEASE
         )
-        priced = project.agent in self._priced
+        priced = self._roster.has_prices(project.agent)
         claim = await self._cases.claim(case, claimed, limits=project.limits, now=now, priced=priced)
         if claim.case:
             self._listener(CaseMoved(before=case, after=claim.case))
             return claim
         if claim.limit:
-            await self._wait(case, claim.limit)
+            note = f"waits: {claim.limit.meaning}"
+            await self._put_off(case, partial(after_no_room, reason=claim.limit), note)
         return None
 
-    async def _wait(self, case: Case, limit: Reason) -> None:
-        """Put a case off for which a limit leaves no room; what it waits for is noted once."""
+    async def _put_off(self, case: Case, after: Callable[..., Case], note: str) -> None:
+        """Put off a case that cannot be taken now; what it waits for is noted once."""
         events = await self._cases.events(case.id)
         queued = (event.at for event in events if event.after == CaseState.QUEUED != event.before)
-        queued_at = max(queued, default=case.opened_at)
-        after = after_no_room(case, limit, queued_at=queued_at, now=self._clock.now())
-        note = f"waits: {limit.meaning}"
+        put_off = after(case, queued_at=max(queued, default=case.opened_at), now=self._clock.now())
         known = bool(events) and events[-1].note == note
-        await self._move(case, after, note="" if known else note)
-        log.info("case_waits", case=case.id, project=case.project, limit=limit, state=after.state)
+        await self._move(case, put_off, note="" if known else note)
+        log.info("case_waits", case=case.id, project=case.project, why=note, state=put_off.state)
 
     async def _work(self, case: Case, target: Target, budget: Budget) -> None:
         """One attempt, with signs of life beside it; a lost lease (somebody steered) ends it."""

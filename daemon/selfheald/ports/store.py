@@ -128,5 +128,8 @@ class CaseBook(Protocol):
     async def attempts(self, case_id: CaseId) -> Sequence[Attempt]:
         """A case's attempts, oldest first."""
 
+    async def latest_attempts(self, agent: AgentName, *, limit: int) -> Sequence[Attempt]:
+        """An agent's attempts that have ended, over all cases, the one that began last first."""
+
     async def events(self, case_id: CaseId) -> Sequence[CaseEvent]:
         """A case's history, oldest first."""

@@ -66,12 +66,13 @@ def _github(raw: Keys, surroundings: Surroundings) -> Iterator[Finding]:
 
 
 def _agents(raw: Keys, surroundings: Surroundings) -> Iterator[Finding]:
-    secrets = set(secret_variables(raw))
-    for name, agent in mapping(raw.get("agents")).items():
+    secrets, agents = set(secret_variables(raw)), mapping(raw.get("agents"))
+    for name, agent in agents.items():
         if not isinstance(agent, dict):
             continue
         path: KeyPath = ("agents", name)
         yield from _agent_kind(agent, path)
+        yield from _fallbacks(listed(agent.get("fallback")), path, list(agents))
         yield from _readable(agent, path, "api_key", surroundings)
         for index, variable in enumerate(listed(agent.get("env"))):
             if variable in secrets:
@@ -87,6 +88,8 @@ def _agent_kind(agent: Keys, path: KeyPath) -> Iterator[Finding]:
         if not command or (isinstance(command, list) and not str(command[0]).strip()):
             yield (*path, "command"), "it is missing: `kind: command` needs the program and its arguments"
         return
+    if agent.get("kind") == AgentKind.OPENCODE and agent.get("model") is None:
+        yield (*path, "model"), "it is missing: `kind: opencode` has no model of its own"
     if agent.get("command"):
         yield (*path, "command"), "only `kind: command` has one; `binary` names the program of the other kinds"
     if all(agent.get(key) is None for key in ("api_key_env", "api_key_file", "base_url")):
@@ -96,15 +99,29 @@ def _agent_kind(agent: Keys, path: KeyPath) -> Iterator[Finding]:
         )
 
 
+def _fallbacks(fallbacks: list[Value], path: KeyPath, agents: list[str]) -> Iterator[Finding]:
+    """Two may stand in for each other: who stands in for those who stand in is not asked."""
+    others = [name for name in agents if name != path[-1]]
+    for index, name in enumerate(fallbacks):
+        where = (*path, "fallback", index)
+        if name == path[-1]:
+            yield where, "an agent cannot stand in for itself"
+        elif name in fallbacks[:index]:
+            yield where, f"`{name}` stands twice; keep one"
+        else:
+            yield from _reference(name, where, others, "agent")
+
+
 def _projects(raw: Keys) -> Iterator[Finding]:
     projects = entries(raw.get("projects"))
     organizations = [str(item.get("name")) for _, item in entries(raw.get("organizations"))]
     agents = list(mapping(raw.get("agents")))
     yield from _twice(projects, "projects")
-    yield from _reference(mapping(raw.get("defaults")), ("defaults", "agent"), agents)
+    yield from _reference(mapping(raw.get("defaults")).get("agent"), ("defaults", "agent"), agents, "agent")
     for index, project in projects:
-        yield from _reference(project, ("projects", index, "organization"), organizations)
-        yield from _reference(project, ("projects", index, "agent"), agents)
+        path: KeyPath = ("projects", index)
+        yield from _reference(project.get("organization"), (*path, "organization"), organizations, "organization")
+        yield from _reference(project.get("agent"), (*path, "agent"), agents, "agent")
     if len(agents) > 1 and mapping(raw.get("defaults")).get("agent") is None:
         for index, project in projects:
             if project.get("agent") is None:
@@ -204,12 +221,10 @@ def _twice(items: list[tuple[int, Keys]], level: str) -> Iterator[Finding]:
             yield (level, index, "name"), f"`{name[:80]}` stands twice, first in {level}[{first[name]}]; keep one"
 
 
-def _reference(keys: Keys, path: KeyPath, names: list[str]) -> Iterator[Finding]:
-    name = keys.get(str(path[-1]))
+def _reference(name: Value, path: KeyPath, names: list[str], kind: str) -> Iterator[Finding]:
     if isinstance(name, str) and name not in names:
         close = get_close_matches(name, names, n=1)
         meant = f"did you mean `{close[0]}`? " if close else ""
-        kind = "agent" if path[-1] == "agent" else "organization"
         yield path, f"there is no {kind} `{name[:80]}`; {meant}allowed are {_names(names)}"
 
 

@@ -102,6 +102,12 @@ class AgentKeys(_Keys):
     """The model; `null`: the agent's own default."""
     timeout: fields.Duration = "30m"
     """How long one attempt may take."""
+    idle_timeout: fields.Duration = "10m"
+    """How long it may say nothing; not for `kind: command`."""
+    max_turns: _Count | None = None
+    """How often one attempt may ask the model; `null`: any number. Not for `kind: command`."""
+    fallback: list[fields.Name] = []
+    """Agents that stand in, in this order, while this one is paused because it fails for reasons of its own."""
     command: list[fields.Argument] = []
     """For `kind: command`: the program and its arguments; `{prompt_file}` stands for the prompt's path."""
     mounts: list[fields.AbsolutePath] = []

@@ -89,6 +89,12 @@ class AgentConfig:
     """Of the model's API; the kind's own when none is configured, ``None`` for a command without one."""
     model: str | None
     timeout: timedelta
+    idle_timeout: timedelta
+    """How long it may say nothing."""
+    max_turns: int | None
+    """How often it may ask the model."""
+    fallback: tuple[AgentName, ...]
+    """Who stands in while it is paused."""
     command: tuple[str, ...]
     mounts: tuple[Path, ...]
     env: tuple[str, ...]

@@ -147,6 +147,11 @@ class SqliteCaseBook:
         query = "SELECT * FROM attempts WHERE case_id = ? ORDER BY number"
         return await self._database.read(lambda c: [attempt_from(found) for found in c.execute(query, (case_id,))])
 
+    async def latest_attempts(self, agent: AgentName, *, limit: int) -> Sequence[Attempt]:
+        """See :meth:`selfheald.ports.CaseBook.latest_attempts`."""
+        query = "SELECT * FROM attempts WHERE agent = ? AND outcome IS NOT NULL ORDER BY id DESC LIMIT ?"
+        return await self._database.read(lambda c: [attempt_from(found) for found in c.execute(query, (agent, limit))])
+
     async def events(self, case_id: CaseId) -> Sequence[CaseEvent]:
         """See :meth:`selfheald.ports.CaseBook.events`."""
         query = "SELECT * FROM case_events WHERE case_id = ? ORDER BY id"

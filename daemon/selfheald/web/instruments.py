@@ -68,6 +68,7 @@ class Instruments:
         self.gate_refusals = self._counter(
             "gate_refusals", "What the network gate did not let through.", ("project", "kind")
         )
+        self.agent_paused = self._gauge("agent_paused", "Whether an agent that failed by itself is paused.", ("agent",))
         self.workers_busy = self._gauge("workers_busy", "Attempts that run now.")
         self.queue_depth = self._gauge("queue_depth", "Cases that wait for a worker.")
 

@@ -13,6 +13,7 @@ from selfheald.domain.attempt import Usage
 from selfheald.domain.case import Case, CaseState
 from selfheald.domain.decision import Decision, Defer, Heal, Skip
 from selfheald.domain.events import (
+    AgentStands,
     ApiRequest,
     AttemptEnded,
     AttemptPhase,
@@ -101,6 +102,8 @@ class Metrics:
             case Load():
                 self._metrics.workers_busy.set(event.workers_busy)
                 self._metrics.queue_depth.set(event.queue_depth)
+            case AgentStands():
+                self._metrics.agent_paused.labels(event.agent).set(event.paused)
             case GateRefused():
                 self._metrics.gate_refusals.labels(event.project, event.kind).inc()
             case _:

@@ -56,3 +56,4 @@ CREATE UNIQUE INDEX attempts_running ON attempts (case_id) WHERE outcome IS NULL
 CREATE INDEX attempts_by_base ON attempts (base);
 CREATE INDEX attempts_by_commit ON attempts (commit_sha) WHERE commit_sha IS NOT NULL;
 CREATE INDEX attempts_by_start ON attempts (started_at);
+CREATE INDEX attempts_by_agent ON attempts (agent, id) WHERE outcome IS NOT NULL;
