@@ -6,9 +6,12 @@ from collections.abc import AsyncIterator
 import httpx
 import jsonschema  # type: ignore[import-untyped]
 import pytest
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 from tests.sandbox.gateway import JOB, SCOPE, TOKEN, Agent, Semaphore, gateway
 
 from selfheald.domain.tools.rules import RULES
+from selfheald.sandbox.tools.door import Door
 from selfheald.sandbox.tools.gateway import BODY_LIMIT, catalog
 
 MODERN = {
@@ -167,3 +170,19 @@ async def test_the_machine_itself_is_served(agent: Agent, host: str) -> None:
 @pytest.mark.parametrize(("method", "status"), [("GET", 405), ("DELETE", 200), ("PUT", 405), ("OPTIONS", 405)])
 async def test_there_is_no_stream_and_no_session(agent: Agent, method: str, status: int) -> None:
     assert (await agent.http.request(method, "/mcp")).status_code == status
+
+
+async def test_requests_are_counted_whatever_they_ask() -> None:
+    answered = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        answered.append(scope["method"])
+        await Response()(scope, receive, send)
+
+    transport = httpx.ASGITransport(app=Door(app, token=TOKEN, most=3))
+    headers = {"authorization": f"Bearer {TOKEN}"}
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers=headers) as http:
+        statuses = [(await http.post("/")).status_code for _ in range(5)]
+
+    assert statuses == [200, 200, 200, 429, 429]
+    assert len(answered) == 3

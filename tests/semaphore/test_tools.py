@@ -4,6 +4,7 @@ import asyncio
 import gzip
 from collections.abc import Callable
 
+import httpx2
 import pytest
 from tests.semaphore.tooling import OTHER_TOKEN, TOKEN, Scene, scene
 
@@ -11,6 +12,7 @@ from selfheald.ports import ToolAnswer
 from selfheald.semaphore.tools.contents import CUT, DOWNLOAD_LIMIT, TEXT_LIMIT, with_content
 from selfheald.semaphore.tools.rest import RestTools
 from selfheald.semaphore.tools.tools import REST_FOR, REST_FOR_WHEN_OFF, SemaphoreTools
+from selfheald.semaphore.tools.transport import BODY_LIMIT, SafeTransport
 from selfheald.semaphore.tools.upstream import UnreachableError, Upstream
 from selfheald.simulator.faults import Fault, FaultKind
 from selfheald.simulator.semaphore_mcp import PATH
@@ -290,3 +292,23 @@ def _tools(
     """The tools with another token or another clock, on the scene's connection."""
     upstream = Upstream(made.url + PATH, token, observe=made.observed.append)
     return SemaphoreTools(made.client, RestTools(made.client, "acme"), upstream, now=now)
+
+
+async def test_the_token_goes_to_the_configured_place_alone_and_no_answer_is_endless() -> None:
+    seen: list[httpx2.Request] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        seen.append(request)
+        return httpx2.Response(200, content=b"x" * (BODY_LIMIT + 1))
+
+    transport = SafeTransport("https://mcp.example/mcp", lambda: TOKEN, httpx2.MockTransport(answer))
+    for url in ("https://evil.example/mcp", "http://mcp.example/mcp", "https://mcp.example:444/mcp"):
+        refused = await transport.handle_async_request(httpx2.Request("POST", url))
+        assert refused.status_code == 502
+        assert "is not followed" in refused.json()["error"]["message"]
+    assert seen == []
+
+    endless = await transport.handle_async_request(httpx2.Request("POST", "https://mcp.example/mcp"))
+
+    assert seen[0].headers["authorization"] == f"Bearer {TOKEN}"
+    assert "more than" in endless.json()["error"]["message"]

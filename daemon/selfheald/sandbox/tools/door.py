@@ -1,5 +1,6 @@
 """What stands before the gateway's protocol: who asks, how, and how much."""
 
+import asyncio
 import hmac
 from collections.abc import Iterable
 
@@ -11,19 +12,29 @@ HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
 """Names of the machine itself: a page in a browser that has another name point here is turned away."""
 
 
-class Door:
-    """Lets the requests of one attempt in: with its token, by POST."""
+REQUESTS = 5_000
+"""Of one attempt, whatever they ask: each takes some milliseconds of the daemon's time."""
 
-    def __init__(self, app: ASGIApp, *, token: str) -> None:
+AT_ONCE = 8
+"""Requests that are answered at the same time; others wait."""
+
+
+class Door:
+    """Lets the requests of one attempt in: with its token, by POST, so many."""
+
+    def __init__(self, app: ASGIApp, *, token: str, most: int = REQUESTS) -> None:
         self._app = app
         self._token = token.encode()
+        self._left = most
+        self._slots = asyncio.Semaphore(AT_ONCE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":
             return
         answer = self._turned_away(scope)
-        await (answer or self._app)(scope, receive, send)
+        async with self._slots:
+            await (answer or self._app)(scope, receive, send)
 
     def _turned_away(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
@@ -31,6 +42,9 @@ class Door:
             return _no("this host is not served here", 421)
         if not self._is_known(headers.getlist("authorization")):
             return _no("unauthorized: the token of this attempt is required", 401)
+        self._left -= 1
+        if self._left < 0:
+            return _no("this attempt's requests are used up", 429)
         match scope["method"]:
             case "POST":
                 return None

@@ -21,7 +21,9 @@ class SafeTransport(httpx2.AsyncBaseTransport):
     The error has the status of HTTP, which the package itself would lose; and no fault ends the session.
     """
 
-    def __init__(self, token: Callable[[], str], inner: httpx2.AsyncBaseTransport | None = None) -> None:
+    def __init__(self, url: str, token: Callable[[], str], inner: httpx2.AsyncBaseTransport | None = None) -> None:
+        """``url`` is the server's: the token goes nowhere else."""
+        self._url = httpx2.URL(url)
         self._token = token
         self._inner = inner or httpx2.AsyncHTTPTransport()
 
@@ -29,6 +31,8 @@ class SafeTransport(httpx2.AsyncBaseTransport):
         """Send one request."""
         if request.method == "GET":
             return httpx2.Response(405)  # Semaphore pushes nothing, and its edge cuts the stream every 30 s
+        if _origin(request.url) != _origin(self._url):
+            return _error(502, f"leads to {request.url.host}, which is not followed")
         try:
             request.headers["authorization"] = f"Bearer {self._token()}"
         except SelfhealdError as error:
@@ -51,6 +55,10 @@ class SafeTransport(httpx2.AsyncBaseTransport):
     async def aclose(self) -> None:
         """Close the connections."""
         await self._inner.aclose()
+
+
+def _origin(url: httpx2.URL) -> tuple[str, str, int | None]:
+    return url.scheme, url.host, url.port
 
 
 async def _whole(response: httpx2.Response) -> bytes | None:

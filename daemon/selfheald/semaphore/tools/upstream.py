@@ -155,7 +155,7 @@ async def _connected(url: str, token: Callable[[], str], read_timeout: float) ->
     from selfheald.semaphore.tools.transport import SafeTransport  # noqa: PLC0415
 
     http = httpx2.AsyncClient(
-        transport=SafeTransport(lambda: usable(token(), url)),
+        transport=SafeTransport(url, lambda: usable(token(), url)),
         # Above the timeout of a call: one of HTTP's own would end the session.
         timeout=httpx2.Timeout(CONNECT_WAIT, read=read_timeout + 10),
     )
