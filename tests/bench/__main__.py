@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
-from tests.bench import conditions, overhead, sweeping
+from tests.bench import conditions, overhead, proxy, sweeping
 from tests.bench.figures import Section, machine
 
 from selfheald import logs
 from selfheald.redaction.redactor import Redactor
 
-NAMES = ("overhead", "sweep", "conditions")
+NAMES = ("overhead", "sweep", "conditions", "proxy")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +27,7 @@ class Sizes:
     files: int
     projects: int
     rounds: int
+    requests: int = 100
 
 
 FULL = Sizes(files=20_000, projects=1_000, rounds=7)
@@ -54,6 +55,8 @@ async def sections(names: Sequence[str], sizes: Sizes, within: Path) -> AsyncIte
             yield await sweeping.measure(Path(folder, "sweep"), projects=sizes.projects, rounds=sizes.rounds)
         if "conditions" in names:
             yield conditions.measure(rounds=sizes.rounds)
+        if "proxy" in names:
+            yield await proxy.measure(requests=sizes.requests, rounds=sizes.rounds)
 
 
 async def run(names: Sequence[str], sizes: Sizes, within: Path) -> dict[str, object]:
@@ -80,12 +83,16 @@ def main() -> None:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
     parser.add_argument("--files", type=int, help=f"files of the repository ({FULL.files})")
     parser.add_argument("--projects", type=int, help=f"projects to sweep ({FULL.projects})")
+    parser.add_argument("--requests", type=int, help=f"to the model, of each kind in a round ({FULL.requests})")
     parser.add_argument("--rounds", type=int, help="measurements of each kind")
     parser.add_argument("--folder", type=Path, default=usual_folder(), help="work in there (%(default)s)")
     asked = parser.parse_args()
     usual = QUICK if asked.quick else FULL
     sizes = Sizes(
-        files=asked.files or usual.files, projects=asked.projects or usual.projects, rounds=asked.rounds or usual.rounds
+        files=asked.files or usual.files,
+        projects=asked.projects or usual.projects,
+        rounds=asked.rounds or usual.rounds,
+        requests=asked.requests or usual.requests,
     )
     with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
         # As a daemon logs: every line is made, and goes where nobody reads it.

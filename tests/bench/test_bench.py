@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.bench.figures import Sample
 
-TINY = ("--quick", "--files", "200", "--projects", "20", "--rounds", "1")
+TINY = ("--quick", "--files", "200", "--projects", "20", "--rounds", "1", "--requests", "20")
 SECONDS = 120
 
 
@@ -27,7 +27,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Any]:
 def test_every_benchmark_prints_a_table(told: tuple[str, Any]) -> None:
     printed, _ = told
 
-    for title in ("Agent-start overhead", "Projects swept per CPU second", "Conditions"):
+    for title in ("Agent-start overhead", "Projects swept per CPU second", "Conditions", "First byte of an answer"):
         assert title in printed
 
 
@@ -51,6 +51,14 @@ def test_the_sweep_stands_beside_both_bare_loops(told: tuple[str, Any]) -> None:
         assert found[name]["median"] > 0
     steady, bare = found["steady_state"]["median"], found["bare_loop_json"]["median"]
     assert found["ratio"]["to_json"]["median"] == pytest.approx(steady / bare)
+
+
+def test_the_proxy_stands_beside_direct_requests(told: tuple[str, Any]) -> None:
+    for found in told[1]["proxy"].values():
+        assert found["through_ms"]["median"] > found["direct_ms"]["median"] > 0
+        assert found["added_ms"]["median"] == pytest.approx(
+            found["through_ms"]["median"] - found["direct_ms"]["median"]
+        )
 
 
 def test_the_machine_is_told(told: tuple[str, Any]) -> None:

@@ -39,7 +39,9 @@ _CONTENT = {
 _SEARCHING = re.compile(r"search|deep-research|:online", re.IGNORECASE)
 """In the name of a model that looks things up by itself."""
 
-_DEEPEST = 4
+_WITHIN = frozenset({"content", "output", "parts", "functionResponse", "function_response"})
+_ADDRESSED = frozenset({"image_url", "file_url", "source", "fileData", "file_data"})
+_DEEPEST = 5
 """Content within content: a tool's result in a message holds texts and images, no further results."""
 
 
@@ -50,7 +52,8 @@ def searches(model: str) -> bool:
 
 def strip(form: Form, body: dict[str, Any]) -> list[str]:
     """Take out what would run or be fetched outside; gives a line for each thing that was taken out."""
-    gone = [f"parameter {name}" for name in _PARAMETERS[form] if json.dumps(body.pop(name, None)) not in _HARMLESS]
+    present = [name for name in _PARAMETERS[form] if name in body]
+    gone = [f"parameter {name}" for name in present if json.dumps(body.pop(name)) not in _HARMLESS]
     gone += _without_hosted(form, body)
     if form is Form.RESPONSES and isinstance(body.get("input"), list):
         for item in body["input"]:
@@ -61,7 +64,7 @@ def strip(form: Form, body: dict[str, Any]) -> list[str]:
 
 def fetched(form: Form, body: Mapping[str, Any]) -> bool:
     """Whether the provider is asked to fetch an address."""
-    return any(_address(block) for name in _CONTENT[form] for block in _blocks(body.get(name), _DEEPEST))
+    return any(_address(block) for name in _CONTENT[form] for block in _blocks(body.get(name)))
 
 
 def _without_hosted(form: Form, holder: dict[str, Any]) -> list[str]:
@@ -105,26 +108,26 @@ def _is_local(form: Form, tool: dict[str, Any], gone: list[str]) -> bool:
     return isinstance(kind, str) and kind in _OPENAI_TOOLS
 
 
-def _blocks(content: Any, depth: int) -> Iterator[Mapping[str, Any]]:
+def _blocks(content: Any) -> Iterator[Mapping[str, Any]]:
     """The parts of which messages are made, also those within a tool's result; not the arguments of tools."""
-    if isinstance(content, Mapping):
-        content = [content]
-    if not isinstance(content, list) or depth == 0:
-        return
-    for block in content:
-        if isinstance(block, Mapping):
-            yield block
-            for inner in ("content", "output", "parts", "functionResponse", "function_response"):
-                yield from _blocks(block.get(inner), depth - 1)
+    level: list[Any] = [content]
+    for _ in range(_DEEPEST):
+        parts = [part for one in level for part in (one if isinstance(one, list) else [one]) if isinstance(part, dict)]
+        yield from parts
+        level = [part[name] for part in parts for name in _WITHIN & part.keys()]
 
 
 def _address(block: Mapping[str, Any]) -> bool:
-    image, source = block.get("image_url"), block.get("source")
-    addresses = [image.get("url") if isinstance(image, Mapping) else image, block.get("file_url")]
-    if isinstance(source, Mapping) and source.get("type") == "url":
-        addresses.append(source.get("url"))
-    files = (block.get(key) for key in ("fileData", "file_data"))
-    addresses += [file.get("fileUri") or file.get("file_uri") for file in files if isinstance(file, Mapping)]
+    """Whether a part is an address that the provider would fetch."""
+    addresses: list[Any] = []
+    for name in _ADDRESSED & block.keys():
+        value = block[name]
+        if name == "source":
+            addresses += [value.get("url")] if isinstance(value, dict) and value.get("type") == "url" else []
+        elif isinstance(value, dict):
+            addresses.append(value.get("url") or value.get("fileUri") or value.get("file_uri"))
+        else:
+            addresses.append(value)
     return any(address is not None and not _carried(address) for address in addresses)
 
 
