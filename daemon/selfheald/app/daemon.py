@@ -22,6 +22,7 @@ from selfheald.engine.instance import only_instance
 from selfheald.engine.schedule import Schedule, rung
 from selfheald.engine.targets import Targets
 from selfheald.redaction.redactor import Redactor
+from selfheald.sandbox.tools.gateway import load as load_tools
 from selfheald.settings.values import Configuration
 from selfheald.web.server import serve_web, web_app
 
@@ -65,6 +66,7 @@ async def _run_loops(outside: Outside, engine: Engine, schedule: Schedule, stop:
     await remove_leftovers(outside.configuration.state_dir, outside.repositories)
     await engine.dispatcher.recover()
     async with asyncio.TaskGroup() as group:
+        group.create_task(asyncio.to_thread(load_tools), name="load tools")  # else the first attempt waits for it
         loops = [
             group.create_task(_for_ever(work, stop), name=name) for name, work in _loops(outside, engine, schedule)
         ]
