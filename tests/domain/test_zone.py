@@ -5,7 +5,7 @@ from tests import builders as make
 from selfheald.domain.attempt import Usage
 from selfheald.domain.ids import JobId, PipelineId, WorkflowId
 from selfheald.domain.refusal import Refusal, RefusalKind
-from selfheald.domain.zone import Metered, joined, scope_of
+from selfheald.domain.zone import Metered, joined, proxy_variables, scope_of
 
 
 def test_an_attempt_may_read_the_first_workflow_and_the_one_on_our_branch() -> None:
@@ -40,3 +40,14 @@ def test_several_passages_add_up() -> None:
 
     assert (together.usages, together.cost_micros, together.over_budget) == ([usage], 7, "day")
     assert together.refusals == [Refusal(kind=RefusalKind.EGRESS, what="a.example:443", count=4), tool]
+
+
+def test_programs_find_the_proxy_by_their_environment() -> None:
+    found = proxy_variables("http://127.0.0.1:61128")
+
+    assert found["https_proxy"] == found["HTTP_PROXY"] == "http://127.0.0.1:61128"
+    assert found["no_proxy"] == found["NO_PROXY"] == "127.0.0.1,localhost,::1"
+
+
+def test_without_a_proxy_nothing_is_said_about_one() -> None:
+    assert proxy_variables("") == {}

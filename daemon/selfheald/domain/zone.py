@@ -1,7 +1,7 @@
 """What an attempt may reach outside, and what it has used."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from selfheald.domain.attempt import Usage
@@ -80,3 +80,18 @@ def joined(parts: Sequence[Metered]) -> Metered:
         over_budget=next((part.over_budget for part in parts if part.over_budget), ""),
         refusals=[Refusal(kind=kind, what=what, count=count) for (kind, what), count in counts.items()],
     )
+
+
+LOCAL = "127.0.0.1,localhost,::1"
+"""Asked directly: the model, Semaphore's tools, and whatever programs start themselves."""
+
+
+def proxy_variables(url: str) -> Mapping[str, str]:
+    """The environment by which programs find the proxy to the hosts of ``egress``; nothing when there is none.
+
+    In both spellings: some programs know the one, some the other. Node asks for the last one before it looks at them.
+    """
+    if not url:
+        return {}
+    names = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
+    return {**dict.fromkeys(names, url), "NO_PROXY": LOCAL, "no_proxy": LOCAL, "NODE_USE_ENV_PROXY": "1"}

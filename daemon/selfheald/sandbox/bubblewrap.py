@@ -16,7 +16,7 @@ from pathlib import Path
 from selfheald.domain.errors import NotFoundError, TransientError
 from selfheald.ports import Command, Exit, Layout, Probe
 from selfheald.sandbox import view
-from selfheald.sandbox.doors import Doors
+from selfheald.sandbox.doors import OPENING, Doors, NoPassage
 from selfheald.sandbox.family import MARK, new_mark
 from selfheald.sandbox.limiter import Hold, Limiter
 from selfheald.sandbox.mounts import check_mounts
@@ -81,8 +81,6 @@ class Bubblewrap:
             calls = _handed(files, seccomp_filter())
             arguments = (
                 *view.ISOLATION,
-                # For now: whoever has no passage yet shares the host's network.
-                *(("--unshare-net",) if command.passage is not None else ()),
                 *view.system(),
                 *view.made(made),
                 *view.scratch(self._limiter.limits.tmp),
@@ -115,14 +113,15 @@ class Bubblewrap:
             await self._try()
         except TransientError as error:
             return Probe(ok=False, found=f"{error.message}{advice(error.message)}")
-        return Probe(ok=True, found=f"bubblewrap {_dotted(version)}")
+        return Probe(ok=True, found=f"bubblewrap {_dotted(version)}; no network but the gate")
 
     async def _try(self) -> None:
         with tempfile.TemporaryDirectory(prefix="selfheald-probe-") as folder:
             tree, home = Path(folder) / "tree", Path(folder) / "home"
             tree.mkdir()
             home.mkdir()
-            ended = await self.run(Command(argv=("true",), tree=tree, home=home, timeout=PROBE_TIMEOUT), lambda _: None)
+            trying = Command(argv=("true",), tree=tree, home=home, timeout=PROBE_TIMEOUT, passage=NoPassage())
+            ended = await self.run(trying, lambda _: None)
         if ended.code != 0:
             raise TransientError(f"running a program in the sandbox ended with {ended.code}: {ended.stderr.strip()}")
 
@@ -141,6 +140,8 @@ def advice(trouble: str) -> str:
             "kernel.apparmor_restrict_unprivileged_userns=0 (Ubuntu), and user.max_user_namespaces above 0; "
             "in a container, allow the unshare, mount and pivot_root system calls in its seccomp and AppArmor profiles"
         )
+    if OPENING in trouble:
+        return ". In a container, allow the setns system call, and reading /proc/PID/ns, in its profiles"
     if "mount proc" in trouble:
         return ". A container hides parts of /proc: start it with an unmasked /proc (procMount: Unmasked)"
     return ""

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Self
 
 from selfheald.domain.errors import TransientError
+from selfheald.domain.zone import Metered
 from selfheald.ports import Passage
 from selfheald.sandbox import opener
 from selfheald.sandbox.process import readable
@@ -97,6 +98,21 @@ def _network_of(pid: int, pidfd: int) -> Iterator[int]:
 def _refuse_our_own(network: int) -> None:
     if os.path.samestat(os.fstat(network), Path("/proc/self/ns/net").stat()):
         raise TransientError(f"{OPENING}: it has no network of its own")
+
+
+class NoPassage:
+    """Has a door at which nobody answers: to try whether doors can be opened."""
+
+    model_url = tools_url = proxy_url = token = ""
+    doors = (61080,)
+
+    async def serve(self, door: int, listener: socket.socket) -> None:  # noqa: ARG002 - a passage's own
+        """Close it again."""
+        listener.close()
+
+    def metered(self) -> Metered:
+        """Nothing went through."""
+        return Metered()
 
 
 def _dead(pidfd: int) -> bool:

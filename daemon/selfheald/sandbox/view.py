@@ -21,7 +21,6 @@ ETC = (
     "/etc/alternatives",
     "/etc/ca-certificates",
     "/etc/crypto-policies",
-    "/etc/hosts",
     "/etc/ld.so.cache",
     "/etc/ld.so.conf",
     "/etc/ld.so.conf.d",
@@ -31,7 +30,6 @@ ETC = (
     "/etc/pki/ca-trust",
     "/etc/pki/tls/certs",
     "/etc/protocols",
-    "/etc/resolv.conf",
     "/etc/services",
     # Not all of /etc/ssl: a daemon that runs as root would show the private keys in it.
     "/etc/ssl/cert.pem",
@@ -42,11 +40,15 @@ ETC = (
 
 PASSWD = b"agent:x:1000:1000:agent:/home/agent:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/bin/false\n"
 GROUP = b"agent:x:1000:\nnogroup:x:65534:\n"
-MADE: Mapping[str, bytes] = {"/etc/passwd": PASSWD, "/etc/group": GROUP}
+HOSTS = b"127.0.0.1 localhost sandbox\n::1 localhost\n"
+"""The only names that resolve inside: there is no resolver."""
+MADE: Mapping[str, bytes] = {"/etc/passwd": PASSWD, "/etc/group": GROUP, "/etc/hosts": HOSTS}
 """Files that know the inside only."""
 
 ISOLATION = (
     *("--unshare-user", "--uid", UID, "--gid", UID, "--disable-userns"),
+    # A network with nothing but a loopback interface of its own: see doors.py for the ways out.
+    "--unshare-net",
     *("--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--hostname", "sandbox"),
     *("--die-with-parent", "--new-session", "--cap-drop", "ALL"),
 )
