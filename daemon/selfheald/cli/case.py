@@ -83,6 +83,9 @@ def _show(record: Record) -> None:
     if record.attempts:
         console.print("\nattempts", style="bold")
         console.print(_attempts(record.attempts))
+    if any(attempt.refusals for attempt in record.attempts):
+        console.print("\nrefused by the gate", style="bold")
+        console.print(_refusals(record.attempts))
     diff = record.folder / record.attempts[-1].folder / "fix.diff" if record.attempts else None
     if diff and diff.exists():
         console.print("\ndiff", style="bold")
@@ -134,4 +137,12 @@ def _attempts(attempts: Sequence[Attempt]) -> Table:
             f"{attempt.cost_micros / 1e6:.4f}" if attempt.cost_micros else "",
             options.safe(attempt.note or attempt.summary),
         )
+    return table
+
+
+def _refusals(attempts: Sequence[Attempt]) -> Table:
+    table = options.table("attempt", "kind", "what", "times")
+    for attempt in attempts:
+        for refusal in attempt.refusals:
+            table.add_row(str(attempt.number), refusal.kind, options.safe(refusal.what), str(refusal.count))
     return table
