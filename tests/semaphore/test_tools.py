@@ -189,6 +189,7 @@ async def test_a_call_that_takes_too_long_is_given_up() -> None:
 
         assert not answer.is_error
         assert asked(made).count("initialize") == 1
+        assert [one.status for one in made.observed] == ["200", "timeout", "200"]
 
 
 async def test_whoever_is_cancelled_while_asking_is_cancelled() -> None:

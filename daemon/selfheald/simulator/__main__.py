@@ -20,6 +20,7 @@ organizations:
   - name: acme
     url: {semaphore_url}
     token_env: SEMAPHORE_API_TOKEN
+    mcp_url: {semaphore_url}/mcp
 github:
   api_url: {github_url}
   git_url: {git_url}

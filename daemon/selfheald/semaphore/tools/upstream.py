@@ -37,9 +37,11 @@ _LOST = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND})
 class UnreachableError(Exception):
     """Semaphore's MCP server gave no answer. ``status`` is that of HTTP; 0 without one."""
 
-    def __init__(self, message: str, status: int = 0) -> None:
+    def __init__(self, message: str, status: int = 0, *, late: bool = False) -> None:
         super().__init__(message)
         self.status = status
+        self.told = "timeout" if late else str(status or "error")
+        """How it is counted."""
 
 
 class Upstream:
@@ -72,7 +74,7 @@ class Upstream:
             answer = await self._asked(name, arguments)
             status = str(HTTPStatus.OK.value)
         except UnreachableError as error:
-            status = str(error.status or "error")
+            status = error.told
             raise
         finally:
             seconds = time.perf_counter() - started
@@ -127,7 +129,7 @@ class _Session:
             async with asyncio.timeout(CONNECT_WAIT):
                 client = await asyncio.shield(self._client)
         except TimeoutError:
-            raise UnreachableError("Semaphore's MCP server cannot be connected to in time") from None
+            raise UnreachableError("Semaphore's MCP server cannot be connected to in time", late=True) from None
         except asyncio.CancelledError:
             raise _broken() from None
         return await _called(client, name, arguments)
@@ -194,7 +196,7 @@ def _of_error(error: Any) -> ToolAnswer:
         raise UnreachableError(error.message, int(error.data["http_status"]))
     if error.code in {types.METHOD_NOT_FOUND, types.INVALID_PARAMS}:
         return ToolAnswer(text=error.message, is_error=True)
-    raise UnreachableError(error.message)
+    raise UnreachableError(error.message, late=error.code == types.REQUEST_TIMEOUT)
 
 
 def _broken() -> BaseException:
