@@ -226,6 +226,44 @@ class TestReserving:
         assert again.case
         assert again.case.reserved_micros == 5_000_000
 
+    async def test_what_an_attempt_has_cost_so_far_is_held_back_no_longer_but_spent(self, store: AnyStore) -> None:
+        bounds = limits(concurrent_attempts=9, cost_usd_per_day=Decimal(7), cost_usd_per_day_of_all=Decimal(8))
+        claim = await _claimed(store, bounds)
+        assert claim.case
+        begun = await store.cases.start_attempt(claim.case, agent=AGENT, folder="f", now=NOW)
+
+        await store.cases.note_cost(begun, 3_000_000)
+        budget = (await _claimed(store, bounds)).budget
+
+        assert (budget.project_micros, budget.day_micros) == (2_000_000, 3_000_000)
+        [attempt] = await store.cases.attempts(claim.case.id)
+        assert attempt == replace(begun, cost_micros=3_000_000)
+
+    async def test_what_was_noted_stays_when_nobody_finishes_the_attempt(self, store: AnyStore) -> None:
+        claim = await _claimed(store, limits(cost_usd_per_day=Decimal(5)))
+        assert claim.case
+        begun = await store.cases.start_attempt(claim.case, agent=AGENT, folder="f", now=NOW)
+        await store.cases.note_cost(begun, 3_000_000)
+        queued = advance(claim.case, CaseState.QUEUED, now=NOW)
+        await store.cases.save(claim.case, queued)
+
+        again = await _claimed(store, limits(cost_usd_per_day=Decimal(5)))
+
+        assert again.budget.project_micros == 2_000_000
+        await store.cases.start_attempt(queued, agent=AGENT, folder="g", now=NOW)
+        assert [one.cost_micros for one in await store.cases.attempts(queued.id)] == [3_000_000, 0]
+
+    async def test_an_attempt_that_has_ended_keeps_its_cost(self, store: AnyStore) -> None:
+        claim = await _claimed(store, limits())
+        assert claim.case
+        begun = await store.cases.start_attempt(claim.case, agent=AGENT, folder="f", now=NOW)
+        ended = replace(begun, outcome=AttemptOutcome.TIMEOUT, finished_at=NOW, cost_micros=5)
+        await store.cases.finish_attempt(ended)
+
+        await store.cases.note_cost(begun, 3)
+
+        assert list(await store.cases.attempts(claim.case.id)) == [ended]
+
     async def test_a_lease_that_is_renewed_keeps_it(self, store: AnyStore) -> None:
         claim = await _claimed(store, limits())
         assert claim.case

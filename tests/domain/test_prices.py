@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from selfheald.domain.attempt import Usage
-from selfheald.domain.prices import Prices, PriceTable, cost_micros, micros_of, rounded_up
+from selfheald.domain.prices import Prices, PriceTable, micros_of, rounded_up
 from selfheald.domain.usages import add_usage, total_usage
 
 PRICES = Prices(input=Decimal("1.25"), cached_input=Decimal("0.125"), output=Decimal(10))
@@ -26,17 +26,13 @@ def test_so_has_input_that_is_put_into_the_cache() -> None:
 
 
 def test_a_part_of_a_millionth_is_rounded_up() -> None:
-    assert cost_micros(Usage(input_tokens=1), PRICES) == 2
+    assert rounded_up(PRICES.cost(Usage(input_tokens=1))) == 2
     assert rounded_up(Decimal(2)) == 2
 
 
 def test_more_cached_than_input_tokens_never_lower_the_cost() -> None:
-    assert cost_micros(Usage(input_tokens=8, cached_input_tokens=100), PRICES) == 1
+    assert PRICES.cost(Usage(input_tokens=8, cached_input_tokens=100)) == 1
     assert DEARER.cost(Usage(input_tokens=10, cached_input_tokens=4, cache_write_tokens=100)) == Decimal("23.7")
-
-
-def test_without_prices_nothing_is_counted() -> None:
-    assert cost_micros(Usage(input_tokens=10**9), None) == 0
 
 
 @pytest.mark.parametrize(("dollars", "micros"), [("0.1", 100_000), ("5", 5_000_000), ("0.0000019", 1)])

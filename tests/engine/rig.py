@@ -137,6 +137,7 @@ class Rig:
             redact=self.redact,
             state_dir=self.state_dir,
         )
+        healer.noted_every = timedelta(milliseconds=5)
         self.dispatcher = Dispatcher(
             healer=healer,
             superseder=superseder,

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from tests import builders as make
 from tests.engine.rig import Rig
+from tests.fakes.agent import ends
 
 from selfheald.domain.attempt import AttemptOutcome, Usage
 from selfheald.domain.case import Case, CaseState, stay
@@ -17,16 +18,16 @@ from selfheald.domain.ids import CaseId
 from selfheald.domain.pipeline import Pipeline
 from selfheald.domain.policy import Choice, Limits, Rate
 from selfheald.domain.reasons import Reason
-from selfheald.ports import AgentReport
+from selfheald.domain.zone import Metered
 
 
 def rig_with(tmp_path: Path, limits: Limits, *, workers: int = 1) -> Rig:
     return Rig(tmp_path, project=make.project(limits=limits), workers=workers)
 
 
-def costs(dollars: int) -> AgentReport:
-    """An attempt that leaves no fix; the rig's agent takes a millionth of a dollar per token."""
-    return AgentReport(outcome=AttemptOutcome.NO_CHANGE, message="", usage=Usage(input_tokens=dollars * 1_000_000))
+def costs(dollars: int) -> Metered:
+    """What the gate counted."""
+    return Metered(usages=[Usage(model="m", input_tokens=1)], cost_micros=dollars * 1_000_000)
 
 
 async def two_failures(rig: Rig) -> None:
@@ -43,7 +44,8 @@ async def waiting(rig: Rig) -> Case:
 
 async def test_a_case_waits_when_the_day_s_cost_is_used_up_and_goes_on_the_next_day(tmp_path: Path) -> None:
     rig = rig_with(tmp_path, make.limits(cost_usd_per_day=Decimal(3)))
-    rig.agent.work = lambda _: costs(3)
+    rig.agent.work = ends(AttemptOutcome.NO_CHANGE)
+    rig.gate.met = [costs(3)]
     await two_failures(rig)
     await rig.heal()
 

@@ -62,11 +62,38 @@ async def test_the_gates_figures_count_and_refusals_are_kept(rig: Rig) -> None:
     assert attempt.refusals == (HOST,)
 
 
-async def test_without_metered_figures_the_agents_own_count(rig: Rig) -> None:
+async def test_without_metered_figures_the_agents_own_tokens_count_and_cost_nothing(rig: Rig) -> None:
     await attempted(rig)
 
     (attempt,) = await rig.attempts()
-    assert (attempt.usage.input_tokens, attempt.cost_micros) == (10, 10)
+    assert (attempt.usage.input_tokens, attempt.usages, attempt.cost_micros) == (10, (), 0)
+
+
+async def test_figures_are_kept_by_model(rig: Rig) -> None:
+    small = Usage(model="small", input_tokens=1, output_tokens=1)
+    rig.gate.met = [Metered(usages=[MODEL, small], cost_micros=77)]
+
+    await attempted(rig)
+
+    (attempt,) = await rig.attempts()
+    assert attempt.usages == (MODEL, small)
+    assert (attempt.usage.model, attempt.usage.input_tokens) == (MODEL.model, MODEL.input_tokens + 1)
+
+
+async def test_what_a_running_attempt_costs_is_written_down_before_it_ends(rig: Rig) -> None:
+    rig.gate.met, rig.agent.hold = [Metered(usages=[MODEL], cost_micros=77)], asyncio.Event()
+    rig.failing()
+    await rig.sweep()
+    healing = asyncio.create_task(rig.heal())
+
+    async with asyncio.timeout(20):
+        while [attempt.cost_micros for attempt in await rig.attempts()] != [77]:  # noqa: ASYNC110 - it is in the store
+            await asyncio.sleep(0)
+
+    (attempt,) = await rig.attempts()
+    assert attempt.outcome is None
+    rig.agent.hold.set()
+    await healing
 
 
 @pytest.mark.parametrize("outcome", [AttemptOutcome.FIXED, AttemptOutcome.AUTH_ERROR, AttemptOutcome.CRASHED])

@@ -44,8 +44,5 @@ class FakeAgent:
             await self.hold.wait()
         return self.work(task)
 
-    def cost_micros(self, usage: Usage) -> int:
-        return usage.input_tokens
-
     async def probe(self) -> Probe:
         return Probe(ok=True, found="scripted")

@@ -102,6 +102,11 @@ class FakeCaseBook:
         self.all_attempts[attempt.id] = attempt
         return attempt
 
+    async def note_cost(self, attempt: Attempt, cost_micros: int) -> None:
+        running = self.all_attempts[attempt.id]
+        if running.outcome is None:
+            self.all_attempts[attempt.id] = replace(running, cost_micros=cost_micros)
+
     async def finish_attempt(self, attempt: Attempt) -> None:
         if attempt.outcome is None or attempt.finished_at is None:
             raise ValueError(f"attempt {attempt.id} has not ended")
@@ -144,10 +149,14 @@ class FakeCaseBook:
             attempts_under_way=others.count(CaseState.HEALING),
             proposals_under_way=sum(state in _ON_THE_WAY for state in others),
             spent_micros=self.cost_today(case.project, now),
-            reserved_micros=sum(one.reserved_micros for one in elsewhere if one.project == case.project),
+            reserved_micros=sum(self._held_back(one) for one in elsewhere if one.project == case.project),
             spent_micros_of_all=self.cost_today(None, now),
-            reserved_micros_of_all=sum(one.reserved_micros for one in elsewhere),
+            reserved_micros_of_all=sum(self._held_back(one) for one in elsewhere),
         )
+
+    def _held_back(self, case: Case) -> int:
+        mine = (one for one in self.all_attempts.values() if one.case_id == case.id and one.outcome is None)
+        return max(case.reserved_micros - sum(one.cost_micros for one in mine), 0)
 
     def _happened(self, case: Case, *, before: str, actor: str, note: str) -> None:
         self.all_events.append(

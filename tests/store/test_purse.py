@@ -78,10 +78,18 @@ class Purse(RuleBasedStateMachine):
     def finish(self, which: int, used: int) -> None:
         """An attempt ends, and has used some quarters of what was reserved for it."""
         case, attempt = self.running()[which % len(self.running())]
-        cost = case.reserved_micros * used // 4
+        cost = max(case.reserved_micros * used // 4, attempt.cost_micros)
         ended = replace(attempt, outcome=AttemptOutcome.TIMEOUT, finished_at=self.clock.now(), cost_micros=cost)
         self.run(self.stores[0].cases.finish_attempt(ended))
         self.save(case, advance(case, CaseState.EXHAUSTED, now=self.clock.now()))
+
+    @precondition(lambda self: self.running())
+    @rule(which=st.integers(0, 9), used=st.sampled_from((1, 2, 4)))
+    def note(self, which: int, used: int) -> None:
+        """What a running attempt has cost so far is written down; it never becomes less."""
+        case, attempt = self.running()[which % len(self.running())]
+        cost = max(case.reserved_micros * used // 4, attempt.cost_micros)
+        self.run(self.stores[1].cases.note_cost(attempt, cost))
 
     @precondition(lambda self: self.held())
     @rule(which=st.integers(0, 9))
@@ -112,7 +120,11 @@ class Purse(RuleBasedStateMachine):
             for day in {attempt.started_at.date() for attempt in spent} | {self.clock.now().date()}:
                 cost = sum(attempt.cost_micros for attempt in spent if attempt.started_at.date() == day)
                 today = day == self.clock.now().date()
-                assert cost + today * sum(case.reserved_micros for case in mine.values()) <= allowed
+                running = {one.case_id: one.cost_micros for one in spent if one.outcome is None}
+                held_back = (
+                    case.reserved_micros - running.get(case.id, 0) for case in mine.values() if case.reserved_micros
+                )
+                assert cost + today * sum(held_back) <= allowed
 
     @invariant()
     def only_who_is_held_reserves(self) -> None:

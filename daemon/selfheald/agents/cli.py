@@ -21,7 +21,6 @@ from selfheald.domain.attempt import AttemptOutcome, Usage
 from selfheald.domain.errors import ConfigError, NotFoundError, SelfhealdError
 from selfheald.domain.ids import AgentName
 from selfheald.domain.plain import last_part
-from selfheald.domain.prices import cost_micros
 from selfheald.ports import AgentReport, AgentTask, Command, Exit, Passage, Probe, Sandbox
 
 TRANSCRIPT = "transcript.jsonl"
@@ -51,10 +50,6 @@ class CliAgent:
     async def run(self, task: AgentTask, progress: Callable[[str], None]) -> AgentReport:
         """Work on the tree until done."""
         return await reported(self._run(task, progress))
-
-    def cost_micros(self, usage: Usage) -> int:
-        """The cost of this usage by the configured prices."""
-        return cost_micros(usage, self._spec.prices)
 
     async def probe(self) -> Probe:
         """Ask the program inside the sandbox for its version."""

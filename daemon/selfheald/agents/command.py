@@ -16,7 +16,6 @@ from selfheald.domain.errors import SelfhealdError
 from selfheald.domain.ids import AgentName
 from selfheald.domain.limits import reached
 from selfheald.domain.plain import last_part, one_line, plain
-from selfheald.domain.prices import cost_micros
 from selfheald.ports import AgentReport, AgentTask, Command, Exit, Probe, Sandbox
 
 TRANSCRIPT = "transcript.txt"
@@ -59,10 +58,6 @@ class CommandAgent:
         async with desk(task.folder, prompt=task.prompt, transcript=TRANSCRIPT) as place:
             report = await self._work(task, place, progress)
         return noted(report, place.note)
-
-    def cost_micros(self, usage: Usage) -> int:
-        """The cost of this usage by the configured prices: a command tells no usage."""
-        return cost_micros(usage, self._spec.prices)
 
     async def probe(self) -> Probe:
         """Look for the program inside the sandbox, without running it."""

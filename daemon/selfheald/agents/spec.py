@@ -6,7 +6,6 @@ from datetime import timedelta
 from pathlib import Path
 
 from selfheald.domain.ids import AgentName
-from selfheald.domain.prices import Prices
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +30,6 @@ class AgentSpec:
     """``None``: the agent's own default."""
     binary: Path | None = None
     """The agent's program; ``None``: the one found on PATH."""
-    prices: Prices | None = None
 
     def inherited(self, environ: Mapping[str, str]) -> dict[str, str]:
         """The variables that are passed through by name, where they are set."""

@@ -192,5 +192,4 @@ def _agent_spec(agent: AgentConfig) -> AgentSpec:
         env=agent.env,
         model=agent.model,
         binary=Path(agent.binary) if agent.binary else None,
-        prices=agent.prices.default,
     )

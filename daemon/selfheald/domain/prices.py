@@ -63,11 +63,6 @@ class PriceTable:
         return not self.models or self.of(model) is not None
 
 
-def cost_micros(usage: Usage, prices: Prices | None) -> int:
-    """Millionths of a US dollar, rounded up; 0 without prices."""
-    return rounded_up(prices.cost(usage)) if prices else 0
-
-
 def rounded_up(micros: Decimal) -> int:
     """Whole millionths of a US dollar."""
     return int(micros.to_integral_value(rounding=ROUND_CEILING))

@@ -24,6 +24,7 @@ from selfheald.domain.proposal import TreeChanges
 from selfheald.domain.usages import total_usage
 from selfheald.domain.wording import commit_message, summary_of
 from selfheald.domain.zone import Budget, Metered
+from selfheald.engine.costs import NOTED_EVERY, cost_noted
 from selfheald.engine.effort import Effort
 from selfheald.engine.outcome import Ended
 from selfheald.engine.verify import Verifier
@@ -64,6 +65,8 @@ class Healer:
         self._listener = listener
         self._redact = redact
         self._state_dir = state_dir
+        self.noted_every = NOTED_EVERY
+        """How often it is written down what a running attempt has cost."""
 
     async def attempt(self, case: Case, target: Target, budget: Budget) -> Attempt:
         """Make one attempt within its budget, and write down how it ended; whatever goes wrong is an outcome.
@@ -78,7 +81,8 @@ class Healer:
         effort = Effort(case=case, target=target, attempt=attempt, budget=budget, gate=self._gate)
         ended = Ended(outcome=AttemptOutcome.INTERRUPTED)
         try:
-            ended = await self._work(effort, [*earlier])
+            async with cost_noted(effort, self._cases, self.noted_every):
+                ended = await self._work(effort, [*earlier])
         except SelfhealdError as error:
             ended = Ended(outcome=AttemptOutcome.ERROR, note=error.message)
         except OSError as error:
@@ -95,9 +99,7 @@ class Healer:
         return attempt
 
     def _finished(self, attempt: Attempt, ended: Ended, metered: Metered) -> Attempt:
-        """The attempt as it is written down. The gate's figures count; an agent's own where nothing was metered."""
-        usage = total_usage(metered.usages) if metered.usages else ended.usage
-        cost = metered.cost_micros if metered.usages else self._agents[attempt.agent].cost_micros(usage)
+        """The attempt as it is written down. The gate's figures count; an agent's own tokens where it counted none."""
         finished = replace(
             attempt,
             finished_at=self._clock.now(),
@@ -105,8 +107,9 @@ class Healer:
             summary=ended.summary,
             message=ended.message,
             note=ended.note,
-            usage=usage,
-            cost_micros=cost,
+            usage=total_usage(metered.usages) if metered.usages else ended.usage,
+            usages=tuple(metered.usages),
+            cost_micros=metered.cost_micros,
             refusals=tuple(metered.refusals),
             commit=ended.commit,
         )

@@ -119,8 +119,5 @@ class Agent(Protocol):
     async def run(self, task: AgentTask, progress: Callable[[str], None]) -> AgentReport:
         """Work on the tree until done. ``progress`` gets short lines for people (untrusted)."""
 
-    def cost_micros(self, usage: Usage) -> int:
-        """The cost of this usage by the configured prices, in millionths of a US dollar; 0 without prices."""
-
     async def probe(self) -> Probe:
         """Whether its program is there, and which version."""

@@ -122,6 +122,12 @@ class CaseBook(Protocol):
     async def start_attempt(self, case: Case, *, agent: AgentName, folder: str, now: datetime) -> Attempt:
         """A new attempt of the case, numbered; a running one of the same case ends as ``interrupted`` first."""
 
+    async def note_cost(self, attempt: Attempt, cost_micros: int) -> None:
+        """Write down what a running attempt has cost so far: it counts also when nobody comes to finish it.
+
+        As much less is held back for it. An attempt that has ended keeps its cost.
+        """
+
     async def finish_attempt(self, attempt: Attempt) -> None:
         """Write how an attempt ended."""
 

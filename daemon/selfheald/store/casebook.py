@@ -48,6 +48,8 @@ VALUES (
 RETURNING *
 """
 
+_NOTE_COST = "UPDATE attempts SET cost_micros = :cost_micros WHERE id = :id AND outcome IS NULL"
+
 _FINISH_ATTEMPT = """
 UPDATE attempts SET
     agent = :agent, base = :base, started_at = :started_at, finished_at = :finished_at, outcome = :outcome,
@@ -130,6 +132,11 @@ class SqliteCaseBook:
             return attempt_from(connection.execute(_START_ATTEMPT, values).fetchall()[0])
 
         return await self._database.write(work)
+
+    async def note_cost(self, attempt: Attempt, cost_micros: int) -> None:
+        """See :meth:`selfheald.ports.CaseBook.note_cost`."""
+        values = row(id=attempt.id, cost_micros=cost_micros)
+        await self._database.write(lambda connection: connection.execute(_NOTE_COST, values).rowcount)
 
     async def finish_attempt(self, attempt: Attempt) -> None:
         """See :meth:`selfheald.ports.CaseBook.finish_attempt`.

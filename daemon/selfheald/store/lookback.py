@@ -112,13 +112,14 @@ COST_TODAY_OF_ALL = """
 SELECT coalesce(sum(cost_micros), 0) FROM attempts WHERE started_at >= :midnight
 """
 
-RESERVED = """
-SELECT coalesce(sum(reserved_micros), 0) FROM cases WHERE project = :project AND reserved_micros > 0 AND id <> :id
+# What a running attempt is known to have cost already is no longer held back for it.
+RESERVED_OF_ALL = """
+SELECT coalesce(sum(max(reserved_micros - coalesce(
+    (SELECT cost_micros FROM attempts WHERE case_id = cases.id AND outcome IS NULL), 0), 0)), 0)
+FROM cases WHERE reserved_micros > 0 AND id <> :id
 """
 
-RESERVED_OF_ALL = """
-SELECT coalesce(sum(reserved_micros), 0) FROM cases WHERE reserved_micros > 0 AND id <> :id
-"""
+RESERVED = f"{RESERVED_OF_ALL} AND project = :project"
 
 LAST_UNFIXED = """
 SELECT max(closed_at) FROM cases
