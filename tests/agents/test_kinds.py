@@ -118,7 +118,7 @@ GEMINI = [
     ({"type": "tool_result", "status": "error"}, [Did("error")]),
     ({"type": "error", "message": "cut"}, [Trouble("cut")]),
     ({"plain": "Attempt 1 failed with status 429. Retrying"}, [Trouble("Attempt 1 failed with status 429. Retrying")]),
-    ({"plain": "Error when talking to Gemini API x"}, [Trouble("Error when talking to Gemini API x")]),
+    ({"plain": "  status: 503"}, [Trouble("  status: 503")]),
     ({"plain": "YOLO mode is enabled."}, []),
     ({"type": "result", "status": "success", "stats": STATS}, [Spent(1000, 400, 50, so_far=True), Done()]),
     (

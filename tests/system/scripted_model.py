@@ -132,7 +132,7 @@ class _Script:
         step = self._step(number, aside=not offered)
         if isinstance(step, Fail):
             return _failed(form, step)
-        call = call_of(step, offered) if isinstance(step, Shell | Ask) else None
+        call = call_of(step, offered, json.dumps(body)) if isinstance(step, Shell | Ask) else None
         words: Words = step if isinstance(step, Shell | Ask | Say | Refuse) else Say(text="")
         answer = Answer(number=number, words=words, call=call, used=self._used, model=form.model(request, body))
         if form.streams(request, body):

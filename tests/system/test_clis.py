@@ -152,11 +152,11 @@ async def test_a_silent_model_runs_into_the_limit_of_silence(kind: str, tmp_path
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_the_time_limit_ends_its_commands_too(kind: str, tmp_path: Path) -> None:
+async def test_an_end_by_selfheald_ends_its_commands_too(kind: str, tmp_path: Path) -> None:
     mark = token()
     step = Shell(command=f"(setsid sh -c 'sleep 1000; : {mark}' &) ; touch began; sleep 1000; : {mark}")
 
-    ran = await run(kind, tmp_path, [step], timeout=timedelta(seconds=20))
+    ran = await run(kind, tmp_path, [step], idle_timeout=timedelta(seconds=30))
 
     assert ran.report.outcome is AttemptOutcome.TIMEOUT, ran.told()
     assert (ran.tree / "began").exists()

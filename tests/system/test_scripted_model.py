@@ -92,6 +92,16 @@ async def test_a_tool_is_called_by_the_name_under_which_it_is_offered(path: str)
     assert "job_id" in text
 
 
+async def test_an_id_is_taken_from_what_the_model_was_given() -> None:
+    known = "01234567-0123-0123-0123-0123456789ab"
+    given = {**TOOLS["/v1/messages"], "messages": [{"content": f"Pipeline ID: {known}"}]}
+
+    _, text = await ask("/v1/messages", [Ask(tool="x", arguments={"id": "$Pipeline ID", "no": "$Job ID"})], given)
+
+    assert known in text
+    assert "$Job ID" in text
+
+
 async def test_who_offers_no_tools_gets_a_text() -> None:
     _, text = await ask("/v1/chat/completions", [Shell(command="ls")], {})
 

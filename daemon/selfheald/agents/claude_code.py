@@ -18,8 +18,8 @@ FLAGS = (
     "--dangerously-skip-permissions",
     # The repository's settings could start programs before the first turn; its CLAUDE.md goes with them.
     *("--setting-sources", "user", "--strict-mcp-config"),
-    # They run at the provider, where no sandbox stops them.
-    "--disallowedTools=WebSearch,WebFetch",
+    # The one half runs at the provider, where no sandbox stops it; the other would wait for a later that never comes.
+    "--disallowedTools=WebSearch,WebFetch,CronCreate,ScheduleWakeup",
 )
 
 ENV = {
@@ -28,6 +28,8 @@ ENV = {
     "CLAUDE_CODE_DISABLE_BACKGROUND_TASKS": "1",
     # Its own ten retries take three minutes, also for a wrong key.
     "CLAUDE_CODE_MAX_RETRIES": "2",
+    # Semaphore's few tools are offered at once, also to models that cannot search for tools.
+    "ENABLE_TOOL_SEARCH": "false",
     "CLAUDE_ENABLE_BYTE_WATCHDOG": "1",
     "CLAUDE_BYTE_STREAM_IDLE_TIMEOUT_MS": str(MODEL_SILENCE_SECONDS * 1000),
 }

@@ -1,6 +1,7 @@
 """Google's Gemini CLI, as version 0.61 works: ``gemini -o stream-json``, which tells one JSON object a line."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 
 from selfheald.agents.install import Package
@@ -23,6 +24,10 @@ FLAGS = ("-o", "stream-json", "--approval-mode", "yolo")
 
 UNTRUSTED = "--skip-trust"
 """The repository's settings, which could start programs, are not read."""
+
+
+WHY = re.compile(r"Attempt \d+ failed with status|\s+(?:status|code): \d+")
+"""A line of its log without which the failure of its result means nothing."""
 
 
 class Gemini:
@@ -62,7 +67,7 @@ class Gemini:
                 yield Did("" if status == "success" else status)
             case {"type": "error", "message": str(text)}:
                 yield Trouble(text)
-            case {"plain": str(text)} if "failed with status" in text or "talking to Gemini API" in text:
+            case {"plain": str(text)} if WHY.match(text):
                 yield Trouble(text)
             case {"type": "result"}:
                 yield from _result(event)

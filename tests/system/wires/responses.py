@@ -101,7 +101,7 @@ def _message(answer: Answer) -> Body:
 
 def _script(answer: Answer, call: Call) -> str:
     if isinstance(answer.words, Ask):
-        return f"const r = await tools.mcp__semaphore__{answer.words.tool}({json.dumps(call.arguments)}); text(r);"
+        return f"const r = await tools.mcp__semaphore__{call.name}({json.dumps(call.arguments)}); text(r);"
     return f"const r = await tools.exec_command({json.dumps(call.arguments)}); text(r.output);"
 
 

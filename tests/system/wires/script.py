@@ -1,5 +1,6 @@
 """What a scripted model does, in words that every wire form can say."""
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,7 +18,8 @@ class Ask:
     """The model calls a tool of the MCP server ``semaphore``, by the tool's own name."""
 
     tool: str
-    arguments: Mapping[str, Any] = field(default_factory=dict)
+    arguments: Mapping[str, str] = field(default_factory=dict)
+    """What begins with a dollar sign stands for an id of the prompt: ``$Pipeline ID``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,11 +93,12 @@ SHELLS = ("exec_command", "Bash", "bash", "run_shell_command")
 """What agents call the tool that runs a command."""
 
 
-def call_of(words: Shell | Ask, offered: Collection[str]) -> Call:
-    """The call by which the model does this with the tools that are offered."""
+def call_of(words: Shell | Ask, offered: Collection[str], read: str) -> Call:
+    """The call by which the model does this with the tools that are offered; ``read`` is all that it was given."""
     if isinstance(words, Ask):
         named = sorted(name for name in offered if "semaphore" in name and name.endswith(words.tool))
-        return Call(name=named[0] if named else words.tool, arguments=words.arguments)
+        arguments = {name: _found(value, read) for name, value in words.arguments.items()}
+        return Call(name=named[0] if named else words.tool, arguments=arguments)
     shell = next((name for name in SHELLS if name in offered), "bash")
     if shell == "exec_command":
         return Call(name=shell, arguments={"cmd": words.command})
@@ -113,3 +116,10 @@ class Answer:
     """For a tool: how it is called."""
     used: Used
     model: str
+
+
+def _found(value: str, read: str) -> str:
+    if not value.startswith("$"):
+        return value
+    found = re.search(rf"{value[1:]}: ([0-9a-f-]{{36}})", read)
+    return found[1] if found else value
