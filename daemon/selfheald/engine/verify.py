@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
+from selfheald.domain.zone import proxy_variables
 from selfheald.ports import Command, Exit, Passage, Sandbox, WorkTree
 
 TAIL = 2_000
@@ -33,7 +34,14 @@ class Verifier:
             output.append(line.decode(errors="replace"))
             del output[:-200]
 
-        shell = Command(argv=("sh", "-c", command), tree=tree.path, home=home, timeout=self._timeout, passage=passage)
+        shell = Command(
+            argv=("sh", "-c", command),
+            env=proxy_variables(passage.proxy_url),
+            tree=tree.path,
+            home=home,
+            timeout=self._timeout,
+            passage=passage,
+        )
         ended = await self._sandbox.run(shell, keep)
         if ended.code == 0:
             return ""
