@@ -22,11 +22,8 @@ from selfheald.ports import CaseEvent, Verdict
 
 _A_HUMANS_NO = {CaseState.DECLINED, CaseState.REJECTED, CaseState.CANCELLED}
 _ON_THE_WAY = {
-    CaseState.HEALING,
-    CaseState.PUSHING,
-    CaseState.VALIDATING,
-    CaseState.PUBLISHING,
-    CaseState.PROPOSED,
+    *(CaseState.HEALING, CaseState.PUSHING, CaseState.VALIDATING),
+    *(CaseState.PUBLISHING, CaseState.PROPOSED),
 }
 _WITHOUT_A_FIX = {
     CaseState.NOT_FIXABLE,
@@ -155,8 +152,8 @@ class FakeCaseBook:
         )
 
     def _held_back(self, case: Case) -> int:
-        mine = (one for one in self.all_attempts.values() if one.case_id == case.id and one.outcome is None)
-        return max(case.reserved_micros - sum(one.cost_micros for one in mine), 0)
+        running = (one for one in self.all_attempts.values() if one.case_id == case.id and one.outcome is None)
+        return max(case.reserved_micros - sum(one.cost_micros for one in running), 0)
 
     def _happened(self, case: Case, *, before: str, actor: str, note: str) -> None:
         self.all_events.append(

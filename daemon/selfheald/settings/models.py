@@ -93,7 +93,7 @@ class AgentKeys(_Keys):
     kind: _AgentKind
     """How it is started and read."""
     api_key_env: fields.EnvironmentName | None = None
-    """The variable that holds the model's API key, which enters the sandbox: use one with a spending limit."""
+    """The variable that holds the model's API key, which never enters the sandbox."""
     api_key_file: fields.FilePath | None = None
     """The file that holds the model's API key; read again when it changes."""
     base_url: fields.Url | None = None
