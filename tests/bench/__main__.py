@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
-from tests.bench import conditions, overhead, proxy, sweeping
+from tests.bench import conditions, overhead, proxy, sweeping, zone
 from tests.bench.figures import Section, machine
 
 from selfheald import logs
 from selfheald.redaction.redactor import Redactor
 
-NAMES = ("overhead", "sweep", "conditions", "proxy")
+NAMES = ("overhead", "sweep", "conditions", "proxy", "zone")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +55,8 @@ async def sections(names: Sequence[str], sizes: Sizes, within: Path) -> AsyncIte
             yield await sweeping.measure(Path(folder, "sweep"), projects=sizes.projects, rounds=sizes.rounds)
         if "conditions" in names:
             yield conditions.measure(rounds=sizes.rounds)
+        if "zone" in names:
+            yield await zone.measure(Path(folder, "zone"), rounds=3 * sizes.rounds)
         if "proxy" in names:
             yield await proxy.measure(requests=sizes.requests, rounds=sizes.rounds)
 

@@ -27,7 +27,13 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Any]:
 def test_every_benchmark_prints_a_table(told: tuple[str, Any]) -> None:
     printed, _ = told
 
-    for title in ("Agent-start overhead", "Projects swept per CPU second", "Conditions", "First byte of an answer"):
+    for title in (
+        "Agent-start overhead",
+        "Projects swept per CPU second",
+        "Conditions",
+        "First byte of an answer",
+        "Start of a program in the agent's zone",
+    ):
         assert title in printed
 
 
@@ -59,6 +65,13 @@ def test_the_proxy_stands_beside_direct_requests(told: tuple[str, Any]) -> None:
         assert found["added_ms"]["median"] == pytest.approx(
             found["through_ms"]["median"] - found["direct_ms"]["median"]
         )
+
+
+def test_the_zone_stands_beside_a_bare_start(told: tuple[str, Any]) -> None:
+    found = told[1]["zone"]
+
+    assert found["zone_ms"]["median"] > found["bare_ms"]["median"] > 0
+    assert len(found["added_ms"]["values"]) == 3
 
 
 def test_the_machine_is_told(told: tuple[str, Any]) -> None:
