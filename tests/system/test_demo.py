@@ -147,7 +147,7 @@ async def test_kept_it_stays_up_until_ctrl_c(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("codex", "missing"), [(False, "npm install -g @openai/codex"), (True, "OPENAI_API_KEY")], ids=["codex", "key"]
+    ("codex", "missing"), [(False, "npm install -g @openai/codex@"), (True, "OPENAI_API_KEY")], ids=["codex", "key"]
 )
 async def test_the_real_agent_says_what_it_needs(tmp_path: Path, codex: bool, missing: str) -> None:  # noqa: FBT001
     path = f"{CODEX.parent}:/usr/bin:/bin" if codex else "/usr/bin:/bin"

@@ -22,7 +22,7 @@ from selfheald.sandbox.bubblewrap import Bubblewrap
 from selfheald.simulator.town import Town, simulate
 from selfheald.store.open import FILE_NAME, open_store
 
-PATIENCE_SECONDS = {"command": 60, "codex": 900}
+PATIENCE_SECONDS = {"command": 60, **dict.fromkeys(scene.KEYS, 900)}
 """How long the demo waits for its pull request."""
 
 METRICS = ("selfheald_decisions_total", "selfheald_cases{", "selfheald_attempts_total", "selfheald_polls_total")
@@ -31,13 +31,13 @@ METRICS = ("selfheald_decisions_total", "selfheald_cases{", "selfheald_attempts_
 @click.command()
 @click.option(
     "--agent",
-    type=click.Choice(["command", "codex"]),
+    type=click.Choice(list(PATIENCE_SECONDS)),
     default="command",
     show_default=True,
-    help="Who fixes the bug: a script that says that it is one, or the real Codex CLI.",
+    help="Who fixes the bug: a script that says that it is one, or a real agent.",
 )
-@click.option("--base-url", metavar="URL", envvar="OPENAI_BASE_URL", help="Codex: the model's API.")
-@click.option("--model", metavar="NAME", help="Codex: the model.")
+@click.option("--base-url", metavar="URL", help="A real agent's model: its API.")
+@click.option("--model", metavar="NAME", help="A real agent's model.")
 @click.option("--keep", is_flag=True, help="Leave everything running, to explore.")
 def demo(*, agent: str, base_url: str | None, model: str | None, keep: bool) -> None:
     """The whole loop on this machine, with no account, token or network.

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import selfheald.simulator.fixer
+from selfheald.agents.build import KINDS
 from selfheald.domain.errors import ConfigError
 from selfheald.simulator.fixer import BUGGY, RIGHT
 from selfheald.simulator.town import Town
@@ -62,30 +63,43 @@ FILES = {
 BROKEN = {"billing/cents.py": _CENTS + BUGGY}
 
 
+KEYS = {
+    "codex": "OPENAI_API_KEY",
+    "claude-code": "ANTHROPIC_API_KEY",
+    "gemini": "GEMINI_API_KEY",
+    "opencode": "OPENAI_API_KEY",
+}
+"""Real agent: the variable that holds its model's key."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cast:
     """Who fixes the bug."""
 
     kind: str
-    """``command`` (a script that says that it is one) or ``codex``."""
+    """``command`` (a script that says that it is one), or a real agent."""
     base_url: str | None = None
     model: str | None = None
 
     def check(self) -> None:
         """Raise :class:`ConfigError` when the real agent cannot be started here."""
-        if self.kind != "codex":
+        if self.kind not in KEYS:
             return
-        if shutil.which("codex") is None:
-            raise ConfigError("--agent codex: codex is not on PATH; install it with `npm install -g @openai/codex`")
-        if not os.environ.get("OPENAI_API_KEY") and not self.base_url:
-            raise ConfigError("--agent codex: set OPENAI_API_KEY, or give --base-url of a model that needs no key")
+        package, key = KINDS[self.kind].package, KEYS[self.kind]
+        if shutil.which(package.program) is None:
+            how = f"install it with `npm install -g {package.name}@{package.tested}`"
+            raise ConfigError(f"--agent {self.kind}: {package.program} is not on PATH; {how}")
+        if not os.environ.get(key) and not self.base_url:
+            raise ConfigError(f"--agent {self.kind}: set {key}, or give --base-url of a model that needs no key")
+        if KINDS[self.kind].needs_model and not self.model:
+            raise ConfigError(f"--agent {self.kind}: give --model")
 
     def settings(self) -> dict[str, object]:
         """The agent as the configuration describes it."""
-        if self.kind == "codex":
-            chosen = {"base_url": self.base_url, "model": self.model}
-            given = {key: value for key, value in chosen.items() if value}
-            return {"kind": "codex", "api_key_env": "OPENAI_API_KEY", "timeout": "10m", **given}
+        if self.kind in KEYS:
+            key = KEYS[self.kind]
+            chosen = {"api_key_env": os.environ.get(key) and key, "base_url": self.base_url, "model": self.model}
+            return {"kind": self.kind, "timeout": "10m", **{name: value for name, value in chosen.items() if value}}
         # The interpreter itself and not the virtual environment's link to it: the sandbox shows only what is mounted.
         python, script = os.path.realpath(sys.executable), selfheald.simulator.fixer.__file__
         mounts = [script] if sys.base_prefix == "/usr" else [sys.base_prefix, script]
@@ -114,7 +128,7 @@ def write_configuration(folder: Path, town: Town, cast: Cast, *, sandbox: str) -
 def environment(town: Town) -> dict[str, str]:
     """The daemon's environment: this one's, with the demo's tokens."""
     tokens = {"SEMAPHORE_API_TOKEN": town.semaphore_token, "GITHUB_TOKEN": town.github_token}
-    return {"OPENAI_API_KEY": "not-needed", **os.environ, **tokens}
+    return {**os.environ, **tokens}
 
 
 async def set_up(town: Town) -> None:

@@ -34,7 +34,7 @@ from selfheald.settings.values import AgentKind, Configuration
 
 _Keys = TypeVar("_Keys", bound=BaseModel)
 
-_MODEL_APIS = {
+MODEL_APIS = {
     AgentKind.CODEX: "https://api.openai.com/v1",
     AgentKind.CLAUDE_CODE: "https://api.anthropic.com",
     AgentKind.GEMINI: "https://generativelanguage.googleapis.com",
@@ -101,7 +101,7 @@ def _github(keys: GitHubKeys, surroundings: Surroundings) -> values.GitHub:
 
 
 def _agent(name: str, keys: AgentKeys, surroundings: Surroundings) -> values.AgentConfig:
-    base_url = keys.base_url or _MODEL_APIS.get(keys.kind)
+    base_url = keys.base_url or MODEL_APIS.get(keys.kind)
     return values.AgentConfig(
         name=AgentName(name),
         kind=keys.kind,
