@@ -27,6 +27,7 @@ from selfheald.domain.zone import Budget, Metered
 from selfheald.engine.costs import NOTED_EVERY, cost_noted
 from selfheald.engine.effort import Effort
 from selfheald.engine.outcome import Ended
+from selfheald.engine.progress import thinned
 from selfheald.engine.verify import Verifier
 from selfheald.ports import CI, Agent, AgentTask, CaseBook, Clock, Gate, Listener, Redact, Repositories, WorkTree
 
@@ -134,7 +135,7 @@ class Healer:
         """Let the agent work; how it ended, by its own word and the gate's."""
         agent = self._agents[effort.attempt.agent]
         async with effort.for_the_agent(failure) as passage:
-            running = agent.run(replace(task, passage=passage), _progress(effort.case))
+            running = agent.run(replace(task, passage=passage), thinned(_progress(effort.case), self._clock.monotonic))
             report = await self._timed(effort.attempt, "agent", running)
         if report.note:  # that of a fix gives way to what was left out of it
             log.info("agent_noted", case=effort.case.id, attempt=effort.attempt.number, note=report.note)
