@@ -21,6 +21,8 @@ class Weakness:
     limits: SandboxLimits | None = None
     egress: bool = False
     """The test's listener is in the allow-list."""
+    env: Mapping[str, str] = field(default_factory=dict)
+    """What the program is told besides."""
     naive: bool = False
     """No sandbox at all: the program is started as any child, with the daemon's environment."""
 
@@ -84,6 +86,8 @@ class Attack:
     """The same, for the table."""
     limits: SandboxLimits = WIDE
     """With the protection on."""
+    possible: bool = True
+    """Whether this machine's kernel offers what is attacked; else there is nothing to be shown here."""
 
 
 def titles(attacks: Sequence[Attack]) -> list[str]:

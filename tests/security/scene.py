@@ -10,9 +10,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,6 +68,13 @@ class Aftermath:
     code: int | None = None
     limit: Limit | None = None
     refusals: tuple[Refusal, ...] = ()
+    over_budget: str = ""
+
+
+def written(program: str, facts: Mapping[str, object]) -> str:
+    """All of an attack's program."""
+    body = "\n".join(f"    {line}" for line in program.strip("\n").splitlines())
+    return PRELUDE.format(facts=facts, body=body)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -98,25 +105,41 @@ class Scene:
         """Run a program as the agent; ``off``: with a protection switched off."""
         (self.attempt / "home").mkdir(parents=True, exist_ok=True)
         (self.attempt / "tree").mkdir(exist_ok=True)
-        body = "\n".join(f"    {line}" for line in program.strip("\n").splitlines())
-        text = PRELUDE.format(facts=self.facts, body=body)
+        text = written(program, self.facts)
         if off is not None and off.naive:
             return await asyncio.to_thread(self._naively, text)
         way = Way(Egress([("127.0.0.1", int(str(self.facts["port"])))] if off and off.egress else []))
         gate = NetworkGate(models={}, tools={}, way=way, redact=lambda said: said, listener=lambda _: None)
+        wanted = PassageWanted(project=ProjectName("billing"))
         try:
-            async with gate.open(PassageWanted(project=ProjectName("billing"))) as passage:
-                return await self._confined(text, passage, off.limits if off and off.limits else limits, off)
+            return await self._through(gate, wanted, text, off.limits if off and off.limits else limits, off)
         finally:
             way.close()
+
+    async def ask(
+        self, program: str, gate: NetworkGate, wanted: PassageWanted, off: "Weakness | None" = None
+    ) -> Aftermath:
+        """Run a program as the agent behind this gate; in the program, ``E`` is its environment."""
+        (self.attempt / "home").mkdir(parents=True, exist_ok=True)
+        (self.attempt / "tree").mkdir(exist_ok=True)
+        return await self._through(gate, wanted, written(program, self.facts), SandboxLimits(), off)
+
+    async def _through(
+        self, gate: NetworkGate, wanted: PassageWanted, text: str, limits: SandboxLimits, off: "Weakness | None"
+    ) -> Aftermath:
+        async with gate.open(wanted) as passage:
+            after = await self._confined(text, passage, limits, off)
+        met = passage.metered()
+        return replace(after, refusals=tuple(met.refusals), over_budget=met.over_budget)
 
     async def _confined(self, text: str, passage: Passage, limits: SandboxLimits, off: "Weakness | None") -> Aftermath:
         limiter = Limiter(limits, owner=self.mark)
         program = self._weakened(off) if off and (off.drop or off.add) else "bwrap"
         sandbox = Bubblewrap(forbidden=(self.state,), owner=self.mark, limiter=limiter, program=program)
+        reached = {"MODEL": passage.model_url, "TOOLS": passage.tools_url, "TOKEN": passage.token}
         command = Command(
             argv=(str(PYTHON), "-I", "-c", text),
-            env={"PROXY": passage.proxy_url},
+            env={"PROXY": passage.proxy_url, **reached, **(off.env if off else {})},
             tree=self.attempt / "tree",
             home=self.attempt / "home",
             mounts=(Path(sys.base_prefix), self.folder / "tool"),
@@ -127,8 +150,7 @@ class Scene:
         said: list[bytes] = []
         ended = await sandbox.run(command, said.append)
         text = b"\n".join(said).decode(errors="replace") + ended.stderr
-        refusals = tuple(passage.metered().refusals)
-        return Aftermath(scene=self, said=text, code=ended.code, limit=ended.limit, refusals=refusals)
+        return Aftermath(scene=self, said=text, code=ended.code, limit=ended.limit)
 
     def _naively(self, text: str) -> Aftermath:
         env = {**os.environ, "SEMAPHORE_API_TOKEN": self.canary, "PROXY": "http://127.0.0.1:9"}

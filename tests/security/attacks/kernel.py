@@ -2,6 +2,7 @@
 
 import platform
 import socket
+from dataclasses import replace
 from pathlib import Path
 
 from tests.security.attack import UNFILTERED, Attack, Weakness, program_won, without
@@ -45,9 +46,9 @@ print('WON')
 VSOCK, ALG = 40, 38
 
 
-def _if(offered: bool, attack: Attack) -> tuple[Attack, ...]:  # noqa: FBT001 - reads as a sentence
-    """An attack on something that this machine's kernel offers; on others there is nothing to be shown."""
-    return (attack,) if offered else ()
+def _if(offered: bool, attack: Attack) -> Attack:  # noqa: FBT001 - reads as a sentence
+    """An attack on something that not every machine's kernel offers."""
+    return replace(attack, possible=offered)
 
 
 def _has_family(family: int) -> bool:
@@ -64,7 +65,7 @@ def _setting(path: str, other: str) -> str:
 
 
 KERNEL = (
-    *_if(
+    _if(
         _has_family(VSOCK),
         _kernel(
             "open-vsock",
@@ -72,7 +73,7 @@ KERNEL = (
             f"socket.socket({VSOCK}, socket.SOCK_STREAM); print('WON')",
         ),
     ),
-    *_if(
+    _if(
         _has_family(ALG),
         _kernel(
             "open-the-crypto-socket", "reach the kernel's crypto code", f"socket.socket({ALG}, 5, 0); print('WON')"
@@ -93,7 +94,7 @@ KERNEL = (
         off=UNFILTERED,
         by="the filter on system calls; no capabilities",
     ),
-    *_if(
+    _if(
         _setting("kernel/io_uring_disabled", "0") == "0",
         _kernel(
             "use-io-uring",
@@ -169,9 +170,12 @@ call({303 if X86 else 264}, -100, b'/tree', handle, ctypes.byref(mount), 0)
 print('WON')
 """,
     ),
-    *_if(
+    _if(
         _setting("dev/tty/legacy_tiocsti", "1") == "1",
         _kernel("type-into-the-terminal", "push characters into a terminal as if somebody had typed them", TYPING),
     ),
-    *([_kernel("call-as-i386", "make system calls of another architecture, around the filter", INT_80)] if X86 else []),
+    _if(
+        X86,
+        _kernel("call-as-i386", "make system calls of another architecture, around the filter", INT_80),
+    ),
 )

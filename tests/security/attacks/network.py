@@ -1,5 +1,7 @@
 """After the network: each way that leads out of an ordinary process."""
 
+from dataclasses import replace
+
 from selfheald.domain.refusal import RefusalKind
 from tests.security.attack import Attack, Weakness, without
 from tests.security.scene import HAS_IPV6, Aftermath
@@ -59,14 +61,9 @@ NETWORK = (
         "socket.AF_INET",
         "('0.0.0.0', S['port'])",
     ),
-    *(
-        [
-            _direct(
-                "reach-the-host-by-ipv6", "reach a service on the host's ::1", "socket.AF_INET6", "('::1', S['port'])"
-            )
-        ]
-        if HAS_IPV6
-        else []
+    replace(
+        _direct("reach-the-host-by-ipv6", "reach a service on the host's ::1", "socket.AF_INET6", "('::1', S['port'])"),
+        possible=HAS_IPV6,
     ),
     _direct(
         "reach-an-abstract-socket",
