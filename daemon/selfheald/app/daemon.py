@@ -13,7 +13,7 @@ from selfheald.app.leftovers import remove_leftovers
 from selfheald.app.outside import Outside, open_outside
 from selfheald.app.unseen import Unseen
 from selfheald.app.wiring import Engine, wire
-from selfheald.app.zone import refuse_without_sandbox, warm_up
+from selfheald.app.zone import refuse_without_sandbox
 from selfheald.domain.errors import ConfigError, SelfhealdError
 from selfheald.domain.ids import OrganizationName
 from selfheald.domain.policy import Project
@@ -50,7 +50,7 @@ async def serve(configuration: Configuration, redact: Redactor, reload: Callable
         async with open_outside(configuration, redact) as outside, Schedule(outside.events) as schedule:
             engine = wire(outside, owner)
             await refuse_without_sandbox(configuration, outside.sandbox)
-            await warm_up(redact)
+            await asyncio.to_thread(redact.load)
             page = web_app(outside.metrics, not_ready=lambda: engine.targets.not_contacted)
             async with serve_web(page, configuration.listen) as address:
                 _on_signals(stop, lambda: _reload(reload, outside, engine))
@@ -97,7 +97,7 @@ def _loops(outside: Outside, engine: Engine, schedule: Schedule) -> Iterator[tup
 
 async def once(outside: Outside, engine: Engine) -> Sequence[str]:
     """One sweep; then work off what can be done now, without waiting for CI. Gives what could not be looked at."""
-    await warm_up(outside.redact)
+    await asyncio.to_thread(outside.redact.load)
     unseen = Unseen()
     outside.events.listeners.append(unseen.hear)
     for organization in outside.cis:

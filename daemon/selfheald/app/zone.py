@@ -1,6 +1,5 @@
 """The agents' zone: the sandbox in which they run, and the gate that is their only way out."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
@@ -10,7 +9,6 @@ import structlog
 from selfheald.domain.errors import ConfigError
 from selfheald.domain.ids import OrganizationName
 from selfheald.ports import Gate, Listener, Redact, Sandbox
-from selfheald.redaction.redactor import Redactor
 from selfheald.sandbox.bubblewrap import Bubblewrap
 from selfheald.sandbox.family import owner_of
 from selfheald.sandbox.gate.egress.allowed import Egress
@@ -19,19 +17,13 @@ from selfheald.sandbox.gate.gate import MakeTools, NetworkGate
 from selfheald.sandbox.limiter import Limiter
 from selfheald.sandbox.model.client import model_client
 from selfheald.sandbox.model.proxy import ModelProxy, ModelSource
-from selfheald.sandbox.tools import gateway
+from selfheald.sandbox.tools.gateway import tools_app
 from selfheald.sandbox.unconfined import Unconfined
 from selfheald.semaphore.client import SemaphoreClient
 from selfheald.semaphore.tools.tools import make_tools
 from selfheald.settings.values import AgentConfig, Configuration, Organization, SandboxKind
 
 log = structlog.get_logger()
-
-
-async def warm_up(redact: Redactor) -> None:
-    """Load, in a thread, what attempts need and most commands do not: it takes some seconds."""
-    await asyncio.to_thread(redact.load)
-    await asyncio.to_thread(gateway.load)
 
 
 def make_sandbox(configuration: Configuration) -> Sandbox:
@@ -99,7 +91,7 @@ def _tools(
 ) -> MakeTools:
     tools = make_tools(one.name, client, mcp_url=one.mcp_url, token=one.token.read, observe=observe)
     stack.push_async_callback(tools.aclose)
-    return partial(gateway.tools_app, tools, redact=redact)
+    return partial(tools_app, tools, redact=redact)
 
 
 def _way(configuration: Configuration, stack: AsyncExitStack) -> Way | None:

@@ -303,7 +303,7 @@ class Settings(BaseSettings):
     """`none`: agents run unconfined, and every start says so."""
     sandbox_limits: SandboxLimitsKeys = SandboxLimitsKeys()
     egress: list[fields.Egress] = []
-    """What agents may reach besides the model, as `host:port`: a package registry, say."""
+    """What agents and commands of `verify` may reach besides the model, as `host:port`: a package registry, say."""
     workers: Annotated[int, Field(ge=1, le=256)] = 2
     """Attempts that run at once."""
     cost_usd_per_day: _Usd | None = None
