@@ -10,7 +10,7 @@ KEY = "\n".join([BEGIN, *BODY, END])
 
 
 def without_keys(text: str) -> str:
-    for span in reversed(list(private_keys(text))):
+    for span in sorted(private_keys(text), key=lambda span: -span.start):
         text = text[: span.start] + REDACTED + text[span.end :]
     return text
 
@@ -33,7 +33,12 @@ def line_by_line(text: str) -> list[str]:
         (f"{BEGIN}\n", f"{REDACTED}\n"),
         (f"{BEGIN}{BEGIN}", f"{REDACTED}{REDACTED}"),
         ("\n".join(f"12:00:01 {line}" for line in [BEGIN, *BODY[2:-1], END]), f"12:00:01 {REDACTED}"),
-        (END, END),
+        (END, REDACTED),
+        ("\n".join([*BODY[2:], END]) + " b", f"{REDACTED} b"),
+        ("\n".join(["All went well.", *BODY[3:], END]), f"All went well.\n{REDACTED}"),
+        ("\\n".join(['"' + BODY[2], *BODY[3:], END]), f'"{REDACTED}'),
+        (f"{END}\n{BODY[3]}\n{END}", f"{REDACTED}{REDACTED}"),
+        (f"12:00:01 {END}", f"12:00:01 {REDACTED}"),
         ("-----BEGIN CERTIFICATE-----\nabc", "-----BEGIN CERTIFICATE-----\nabc"),
         ("-----BEGIN PUBLIC KEY-----", "-----BEGIN PUBLIC KEY-----"),
     ],
@@ -46,6 +51,12 @@ def test_an_end_too_far_away_ends_no_key() -> None:
     text = f"{BEGIN}\n" + "not a key at all\n" * (LONGEST_KEY // 10) + END
 
     assert without_keys(text).count("not a key") == LONGEST_KEY // 10
+
+
+def test_a_rest_too_long_is_no_whole_key() -> None:
+    lines = ["A" * 99] * (LONGEST_KEY // 50)
+
+    assert without_keys("\n".join([*lines, END])).count("A" * 99) == LONGEST_KEY // 100
 
 
 def test_a_key_that_comes_line_by_line_is_taken_out() -> None:

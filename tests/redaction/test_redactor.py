@@ -84,6 +84,7 @@ def test_harmless_base64_stays(redact: Redactor) -> None:
         (f"PASSWORD='{VALUE} and more'", f"PASSWORD='{REDACTED} and more'"),
         (f"https://x?access_token={VALUE}&page=2", f"https://x?access_token={REDACTED}&page=2"),
         (f"https://bob:{VALUE}@example.com/x", f"https://bob:{REDACTED}@example.com/x"),
+        (f"https://x-access-token:{VALUE}@example.com/x", f"https://x-access-token:{REDACTED}@example.com/x"),
         (f'{{"token":"{VALUE}","id":7}}', f'{{"token":"{REDACTED}","id":7}}'),
         (f"Authorization: Bearer {VALUE}", f"Authorization: Bearer {REDACTED}"),
         (f"İİİ password={VALUE}", f"İİİ password={REDACTED}"),

@@ -57,10 +57,10 @@ def test_without_a_failing_command_the_end_of_the_log_is_kept() -> None:
 def test_the_beginning_goes_first_and_is_counted() -> None:
     end = log_end([started("make"), *(output(f"line {n}\n") for n in range(100)), finished("make", 2)], budget=40)
 
-    assert len(end.text) == 40
+    assert end.text == "line 97\nline 98\nline 99\n[exit code 2]", "no line without its beginning"
     assert end.text.endswith("line 98\nline 99\n[exit code 2]")
     whole = log_end([started("make"), *(output(f"line {n}\n") for n in range(100)), finished("make", 2)])
-    assert end.left_out == len(whole.text) - 40
+    assert end.left_out == len(whole.text) - len(end.text)
     assert end.note == f"left out: {end.left_out} characters at the beginning"
 
 
@@ -79,7 +79,7 @@ def test_the_last_of_several_failing_commands_is_kept() -> None:
     end = log_end([output("first\n"), finished("a", 1), *between, output("second\n"), finished("b", 3)], budget=60)
 
     assert end.text.endswith("second\n[exit code 3]")
-    assert len(end.text) == 60
+    assert end.text.startswith("noise\nnoise\n")
 
 
 def test_a_failing_command_that_says_nothing_keeps_what_came_before() -> None:

@@ -25,7 +25,7 @@ from selfheald.ports import CaseEvent, Verdict
 from selfheald.simulator.bare import branches
 from selfheald.simulator.github_world import SimulatedPullRequest
 from selfheald.simulator.state import Project
-from selfheald.simulator.town import Town, simulate
+from selfheald.simulator.town import GITHUB_TOKEN, SEMAPHORE_TOKEN, Town, simulate
 from selfheald.store.open import FILE_NAME, open_store
 
 T = TypeVar("T")
@@ -270,9 +270,17 @@ def basic_settings(town: Town, folder: Path) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def house(folder: Path, *, files: Iterable[tuple[str, str]] = ()) -> AsyncIterator[House]:
+async def house(
+    folder: Path,
+    *,
+    files: Iterable[tuple[str, str]] = (),
+    semaphore_token: str = SEMAPHORE_TOKEN,
+    github_token: str = GITHUB_TOKEN,
+) -> AsyncIterator[House]:
     """A town with the project ``billing``, whose tests pass so far."""
-    async with simulate(folder / "town", job_seconds=30) as town:
+    async with simulate(
+        folder / "town", job_seconds=30, semaphore_token=semaphore_token, github_token=github_token
+    ) as town:
         await town.create_repository(SLUG, {**FILES, **dict(files)})
         tokens = {"SEMAPHORE_API_TOKEN": town.semaphore_token, "GITHUB_TOKEN": town.github_token}
         yield House(

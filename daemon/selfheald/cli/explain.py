@@ -10,6 +10,7 @@ from selfheald.cli import options
 from selfheald.domain.decide import decide, trace
 from selfheald.domain.decision import Decision, Defer, Heal
 from selfheald.domain.errors import NotFoundError
+from selfheald.domain.hygiene import redacted_pipeline
 from selfheald.domain.ids import OrganizationName, PipelineId
 from selfheald.domain.observation import Check, Observation
 from selfheald.domain.pipeline import Pipeline
@@ -62,7 +63,7 @@ async def _explain(configuration: Configuration, pipeline_id: PipelineId, *, sto
         verdict = await outside.store.journal.verdict(pipeline_id)
         found = None if stored else await _living(outside.cis, engine.targets, pipeline_id, verdict)
         target, pipeline = found or await _as_stored(configuration.projects, engine.targets, pipeline_id, verdict)
-        seen = await engine.decider.observe(target, pipeline)
+        seen = await engine.decider.observe(target, redacted_pipeline(pipeline, outside.redact))
         return Explanation(
             observation=seen, decision=decide(seen), checks=trace(seen), stored=verdict, from_store=found is None
         )

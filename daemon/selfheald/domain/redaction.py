@@ -58,16 +58,23 @@ class Lines:
 
 
 def private_keys(text: str) -> Iterator[SecretSpan]:
-    """Find private keys, also those whose end is missing. Takes time in proportion to the text."""
+    """Find private keys, also those whose beginning or end is missing. Takes time in proportion to the text."""
     ends = [found.end() for found in _END.finditer(text)]
-    over = 0
+    over, whole_ends = 0, set()
     for begun in _BEGIN.finditer(text):
         if begun.start() < over:
             continue
         place = bisect_left(ends, begun.end())
         whole = place < len(ends) and ends[place] - begun.start() <= LONGEST_KEY
         over = ends[place] if whole else _end_of_rest(text, begun.end())
+        whole_ends.add(over)
         yield SecretSpan(start=begun.start(), end=over, rule="private-key")
+    before = 0
+    for ended in _END.finditer(text):
+        if ended.end() not in whole_ends:
+            start = _start_of_rest(text, ended.start(), before)
+            yield SecretSpan(start=start, end=ended.end(), rule="private-key")
+        before = ended.end()
 
 
 def _end_of_rest(text: str, start: int) -> int:
@@ -81,6 +88,20 @@ def _end_of_rest(text: str, start: int) -> int:
             break
         end = over
     return start if text[start:end].isspace() else end
+
+
+def _start_of_rest(text: str, end: int, before: int) -> int:
+    """Where a private key begins whose first line is missing, as in the end of a log; not before ``before``."""
+    limit = max(before, end - LONGEST_KEY)
+    line = text.rfind("\n", limit, end) + 1 or limit
+    escaped = _ESCAPED_BODY.match(text[line:end][::-1].replace("n\\", "\\n").replace("r\\", "\\r"))
+    start = end - (escaped.end() if escaped else 0)
+    while start == line > limit:
+        above = text.rfind("\n", limit, line - 1) + 1 or limit
+        if not _is_body(text[above:line]):
+            break
+        start = line = above
+    return start
 
 
 def _is_body(line: str) -> bool:

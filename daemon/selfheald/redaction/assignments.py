@@ -34,6 +34,9 @@ _ASSIGNED = re.compile(
 _FLAG = re.compile(r"(?:^|[\s\"'])--?[\w-]*\Z")
 """What stands before the last word of a flag's name, whose value comes after a space."""
 
+_IN_ADDRESS = re.compile(r"://[^\s/@?#]*\Z")
+"""Before the user's name in an address, which may be ``x-access-token``: addresses are looked at by themselves."""
+
 _KEYS = re.compile(
     r"(?:access|account|admin|api|app|auth|client|deploy|encryption|ingest|license|master|private|secret|service|shared"
     r"|signing|storage|write)[_-]?\Z",
@@ -72,7 +75,7 @@ def _assigned(text: str, at: int) -> SecretSpan | None:
     if found is None:
         return None
     before = text[max(0, at - NAME) : at]
-    if found["close"].isspace() and not _FLAG.search(before):
+    if _IN_ADDRESS.search(before) or (found["close"].isspace() and not _FLAG.search(before)):
         return None
     sure = _is_sure(found["word"], before)
     logs_in = found["scheme"] and found["word"].lower() == "authorization" and not is_placeholder(found["value"])

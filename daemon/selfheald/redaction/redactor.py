@@ -19,7 +19,7 @@ SHORTEST_TEXT = 6
 ROUNDS = 3
 """Taking one thing out may bring another to light."""
 
-MOST_LEARNT = 50
+MOST_LEARNT = 100
 """Values that one text gives away about itself; each is looked for in all of it."""
 
 
@@ -78,9 +78,13 @@ class Redactor:
 
 
 def _learnt(text: str, found: Iterable[SecretSpan]) -> list[str]:
-    """What the text itself says to be secret, and may say again without its name: ``export X=…``, then ``echo $X``."""
-    values = dict.fromkeys(text[span.start : span.end] for span in found if span.rule != "base64")
-    return [value for value in values if is_random(value) and "\n" not in value][:MOST_LEARNT]
+    """What the text itself says to be secret, and may say again without its name: ``export X=…``, then ``echo $X``.
+
+    The lines of a key are learnt each: those that ``env | sort`` prints are torn apart.
+    """
+    said = (text[span.start : span.end] for span in found if span.rule != "base64")
+    values = dict.fromkeys(line.strip() for value in said for line in value.splitlines())
+    return [value for value in values if is_random(value)][:MOST_LEARNT]
 
 
 def _merged(spans: Iterable[SecretSpan]) -> list[SecretSpan]:

@@ -176,4 +176,10 @@ class _Window:
         return max(0, self.length - 1 - len(self.text()))
 
     def text(self) -> str:
-        return "".join(self.lines).removesuffix("\n")[-self.budget :]
+        text = "".join(self.lines).removesuffix("\n")
+        if len(text) <= self.budget:
+            return text
+        # A line without its beginning says little, and half a secret is not known for one.
+        start = len(text) - self.budget
+        following = text.find("\n", start - 1) + 1
+        return text[following or start :]

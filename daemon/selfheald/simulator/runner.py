@@ -57,6 +57,8 @@ class Runner:
     world: World
     git_root: Path
     job_seconds: float = JOB_SECONDS
+    secrets: dict[str, str] = field(default_factory=dict, repr=False)
+    """What the organization's secrets put into the environment of every job."""
     plans: list[Plan] = field(default_factory=list)
     """The first one that fits is taken."""
     _tasks: dict[Pipeline, asyncio.Task[None]] = field(default_factory=dict)
@@ -180,8 +182,9 @@ class Runner:
             job.start()
             code = 0
             if wanted.commands:
+                variables = {**job_variables(job), **self.secrets}
                 code = await run_commands(
-                    job, wanted.commands, folder=folder, variables=job_variables(job), seconds=self.job_seconds
+                    job, wanted.commands, folder=folder, variables=variables, seconds=self.job_seconds
                 )
             job.finish("passed" if code == 0 else "failed")
 

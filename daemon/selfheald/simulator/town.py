@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from selfheald.simulator.bare import ZERO_SHA, branches, create_bare_repository, run_git
@@ -91,18 +92,25 @@ class Town:
 
 @asynccontextmanager
 async def simulate(
-    folder: Path, *, ports: Ports | None = None, clock: Clock = utc_now, job_seconds: float = JOB_SECONDS
+    folder: Path,
+    *,
+    ports: Ports | None = None,
+    clock: Clock = utc_now,
+    job_seconds: float = JOB_SECONDS,
+    semaphore_token: str = SEMAPHORE_TOKEN,
+    github_token: str = GITHUB_TOKEN,
 ) -> AsyncIterator[Town]:
     """Run a town whose repositories are under ``folder``, with one organization, ``acme``, and no project yet.
 
-    Leaving the context ends every server and every job. Raises ``OSError`` when a port is taken.
+    A GitHub App may be added to :attr:`Town.github`; its newest token is then good for git, too. Leaving the context
+    ends every server and every job. Raises ``OSError`` when a port is taken.
     """
     ports = ports or Ports()
     world, git_root = World(clock=clock), folder / "git"
-    organization = world.add_organization("acme", tokens=[SEMAPHORE_TOKEN])
+    organization = world.add_organization("acme", tokens=[semaphore_token])
     async with running(world, git_root, job_seconds=job_seconds) as runner:
-        github = GitHubWorld(git_root=git_root, token=GITHUB_TOKEN, on_push=runner.on_push)
-        git = git_app(git_root, world.hooks, token=GITHUB_TOKEN, on_push=runner.on_push)
+        github = GitHubWorld(git_root=git_root, token=github_token, on_push=runner.on_push)
+        git = git_app(git_root, world.hooks, token=partial(_newest_token, github), on_push=runner.on_push)
         async with (
             serve(semaphore_app(world), port=ports.semaphore) as semaphore_url,
             serve(github_app(github, world.hooks), port=ports.github) as github_url,
@@ -117,7 +125,14 @@ async def simulate(
                 semaphore_url=semaphore_url,
                 github_url=github_url,
                 git_url=git_url,
+                semaphore_token=semaphore_token,
+                github_token=github_token,
             )
+
+
+def _newest_token(github: GitHubWorld) -> str:
+    """What git may log in with: the app's newest token, or the personal one while there is no app."""
+    return next(reversed(github.installation_tokens), str(github.token))
 
 
 def _write(work: Path, files: Mapping[str, str | None]) -> None:
