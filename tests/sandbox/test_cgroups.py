@@ -25,7 +25,7 @@ def second(root: Path, path: str = SERVICE, *, offered: str = "cpu io memory pid
     """A tree of version 2 with our group in it."""
     own = {"cgroup.controllers": offered, "cgroup.procs": f"{os.getpid()}\n", "cgroup.subtree_control": ""}
     files(root, {**own, "cgroup.procs": "1\n"})
-    return files(root / path, own)
+    return files(root / path, {**own, "cgroup.type": "domain\n"} if path != "." else own)
 
 
 def delegated(folder: Path) -> Path:
@@ -104,6 +104,17 @@ def test_the_daemon_moves_out_of_the_way_once(tmp_path: Path) -> None:
     (service / "daemon/cgroup.procs").unlink()
     prepare(ground)
     assert not (service / "daemon/cgroup.procs").exists()
+
+
+def test_the_machine_s_own_root_keeps_its_processes(tmp_path: Path) -> None:
+    root = second(tmp_path, ".")
+    ground = find_ground(tmp_path, "0::/\n")
+    assert ground is not None
+
+    prepare(ground)
+
+    assert not (root / "daemon").exists()
+    assert (root / "cgroup.subtree_control").read_text() == "+memory +pids +cpu"
 
 
 LIMITS = SandboxLimits(memory=1 << 30, processes=99, cpus=1.5)

@@ -102,10 +102,11 @@ def prepare(ground: Ground) -> None:
     control = base / "cgroup.subtree_control"
     if set(ground.folders) <= set(control.read_text(encoding="utf-8").split()):
         return
-    (base / LEAF).mkdir(exist_ok=True)
-    for pid in (base / "cgroup.procs").read_text(encoding="utf-8").split():
-        with contextlib.suppress(ProcessLookupError):
-            _write(base / LEAF / "cgroup.procs", pid)
+    if (base / "cgroup.type").exists():  # all but the machine's own root, which may hold processes beside groups
+        (base / LEAF).mkdir(exist_ok=True)
+        for pid in (base / "cgroup.procs").read_text(encoding="utf-8").split():
+            with contextlib.suppress(ProcessLookupError):
+                _write(base / LEAF / "cgroup.procs", pid)
     _write(control, " ".join(f"+{name}" for name in ground.folders))
 
 

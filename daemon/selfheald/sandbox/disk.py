@@ -1,11 +1,15 @@
 """How much of the disk a run has taken, looked at cheaply: the walk starts when the disk's free space has fallen."""
 
 import asyncio
+import contextlib
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+
+BLOCK = 512
+"""Bytes of a block, as ``stat`` counts them."""
 
 WALK_SECONDS = 60.0
 """How long a walk may take."""
@@ -35,12 +39,12 @@ class Disk:
             return False
         began = time.monotonic()
         taken = await _walked(self._folders)
-        if taken is None:  # something is hidden from us: what the disk itself says counts
-            return fallen
-        taken += await asyncio.to_thread(_nameless, pids, {folder.stat().st_dev for folder in self._folders})
+        if taken is not None:
+            taken += await asyncio.to_thread(_nameless, pids, {folder.stat().st_dev for folder in self._folders})
         self._walked = time.monotonic()
         self._took = self._walked - began
-        return taken > self._limit
+        # When something is hidden from us, what the disk itself says counts.
+        return fallen if taken is None else taken > self._limit
 
     def _fallen(self) -> bool:
         now = [_free(folder) for folder in self._folders]
@@ -88,13 +92,15 @@ def _nameless(pids: Callable[[], Iterable[int]], devices: set[int]) -> int:
     """Bytes of files that were deleted while open: no walk finds them."""
     seen: dict[tuple[int, int], int] = {}
     for pid in pids():
-        try:
-            opened = [entry.stat() for entry in Path(f"/proc/{pid}/fd").iterdir()]
-        except OSError:
-            continue
-        seen |= {
-            (file.st_dev, file.st_ino): file.st_blocks * 512
-            for file in opened
-            if not file.st_nlink and file.st_dev in devices
-        }
+        for file in _opened(pid):
+            if not file.st_nlink and file.st_dev in devices:
+                seen[file.st_dev, file.st_ino] = file.st_blocks * BLOCK
     return sum(seen.values())
+
+
+def _opened(pid: int) -> Iterator[os.stat_result]:
+    """The files that a process has open; it may close one at any moment, and end too."""
+    with contextlib.suppress(OSError):
+        for entry in Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(OSError):
+                yield entry.stat()

@@ -48,6 +48,10 @@ REMOVE_ROUNDS = 500
 REMOVE_PAUSE = 0.01
 """Seconds between two rounds: the processes of a group may take a while to die."""
 
+WALL = 4
+"""Where processes are looked at, the kernel refuses more than this many times the limit: a look names the limit, while
+a program to which the kernel refuses a process ends in ways of its own. It does not hold for root."""
+
 PER_NAMESPACE = (5, 14)
 """Since this kernel RLIMIT_NPROC counts by user namespace; before it a user's other processes would count too."""
 
@@ -189,8 +193,9 @@ class Hold:
             Path(f"/proc/{pid}/oom_score_adj").write_text(str(OOM_SCORE), encoding="ascii")
         counted = self._group is not None and Limit.PROCESSES in self._group.holds
         if not counted and _kernel() >= PER_NAMESPACE:
+            wall = WALL * self._limits.processes
             with contextlib.suppress(OSError, ValueError):
-                resource.prlimit(pid, resource.RLIMIT_NPROC, (self._limits.processes, self._limits.processes))
+                resource.prlimit(pid, resource.RLIMIT_NPROC, (wall, wall))
 
     async def reached(self, members: Members, scratch: Callable[[], int] = int) -> Limit:
         """Wait until a limit is reached; ``scratch`` gives the bytes of its file systems in memory."""
