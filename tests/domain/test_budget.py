@@ -73,6 +73,12 @@ def test_a_small_request_is_admitted_with_the_last_of_a_budget() -> None:
     assert admitted(account, Wanted(input_tokens=1, output_tokens=1)).micros == 12
 
 
+def test_an_answer_of_less_than_it_needs_is_not_admitted() -> None:
+    account = Account(Budget(attempt_micros=10_000), PRICES)
+
+    assert account.admit(Wanted(output_tokens=4000, least_output=2000)) is Full.FOR_GOOD
+
+
 def test_a_request_waits_while_others_hold_back_what_it_needs() -> None:
     account = Account(Budget(attempt_micros=50_000), PRICES)
     first = admitted(account, Wanted(input_tokens=100, output_tokens=4900))

@@ -14,7 +14,7 @@ from selfheald.domain.prices import Prices, PriceTable, rounded_up
 from selfheald.domain.zone import Budget
 
 SMALLEST_ANSWER = 256
-"""Tokens of output; with less left, nothing is asked any more."""
+"""Tokens of output; with less left, nothing is asked any more, unless a request wants no more."""
 
 UNBOUNDED_ANSWER = 32_000
 """Tokens of output that are held back for a request that names no bound."""
@@ -37,6 +37,8 @@ class Wanted:
     input_tokens: int = 0
     output_tokens: int | None = None
     """The bound that it names for its answer."""
+    least_output: int = SMALLEST_ANSWER
+    """Below that an answer is no use."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +121,7 @@ class Account:
 
     def _short(self, wanted: Wanted, affordable: tuple[int | None, int | None]) -> BudgetName | None:
         by_money, by_tokens = affordable
-        least = min(wanted.output_tokens or SMALLEST_ANSWER, SMALLEST_ANSWER)
+        least = min(wanted.output_tokens or wanted.least_output, wanted.least_output)
         if by_money is not None and by_money < least:
             return self._micros[0] if self._micros else None
         if by_tokens is not None and by_tokens < least:

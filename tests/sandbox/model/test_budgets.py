@@ -94,6 +94,14 @@ async def test_a_smaller_bound_stays(form: Form) -> None:
         assert model.seen[0].json == form.ask | small(form)
 
 
+async def test_an_answer_that_could_only_think_is_not_asked_for() -> None:
+    thinking = {"type": "enabled", "budget_tokens": 2000}
+    async with provider(says({})) as model, proxied(model.url, budget=Budget(attempt_micros=10_000)) as agent:
+        answer = await agent.ask(MESSAGES, thinking=thinking)
+
+        assert (answer.status_code, model.seen, agent.proxy.metered().over_budget) == (400, [], "attempt")
+
+
 async def test_a_server_that_may_not_know_the_bound_is_told_none() -> None:
     async with provider(says(CHAT.whole)) as model, proxied(model.url, budget=Budget(attempt_micros=10_000)) as agent:
         await agent.ask(CHAT)

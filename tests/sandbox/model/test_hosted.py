@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from selfheald.sandbox.model.content import fetched, images
 from selfheald.sandbox.model.forms import Form
-from selfheald.sandbox.model.hosted import fetched, searches, strip
+from selfheald.sandbox.model.hosted import searches, strip
 
 FUNCTION = {"type": "function", "name": "f"}
 CLAUDE = {"name": "Bash", "input_schema": {}}
@@ -115,6 +116,7 @@ def test_without_any_tool_left_there_is_no_choice() -> None:
         (Form.MESSAGES, "container", {"skills": []}),
         (Form.MESSAGES, "speed", "fast"),
         (Form.GEMINI, "cachedContent", "cachedContents/1"),
+        (Form.RESPONSES, "previous_response_id", "resp_1"),
     ],
 )
 def test_parameters_that_bring_tools_along_hide_the_usage_or_change_the_price(
@@ -131,6 +133,31 @@ def test_parameters_that_bring_tools_along_hide_the_usage_or_change_the_price(
 )
 def test_harmless_values_are_not_worth_a_word(name: str, value: object) -> None:
     assert strip(Form.CHAT, {name: value}) == []
+
+
+def test_google_gives_one_candidate() -> None:
+    body = {"generationConfig": {"candidateCount": 8, "temperature": 1}}
+
+    assert strip(Form.GEMINI, body) == ["parameter candidateCount"]
+    assert body == {"generationConfig": {"temperature": 1}}
+    assert strip(Form.GEMINI, {"generationConfig": {"candidateCount": 1}}) == []
+
+
+@pytest.mark.parametrize(
+    ("form", "body", "sizes"),
+    [
+        (Form.RESPONSES, {"input": [{"content": [{"image_url": "data:image/png;base64,AA"}]}]}, [24]),
+        (Form.CHAT, {"messages": [{"content": [{"image_url": {"url": "data:image/png;base64,AA"}}]}]}, [24]),
+        (Form.MESSAGES, {"messages": [{"content": [{"source": {"media_type": "image/png", "data": "AAA"}}]}]}, [3]),
+        (Form.GEMINI, {"contents": [{"parts": [{"inlineData": {"mimeType": "image/png", "data": "AAA"}}]}]}, [3]),
+        (Form.MESSAGES, {"messages": [{"content": [{"source": {"media_type": "text/plain", "data": "AAA"}}]}]}, []),
+        (Form.RESPONSES, {"input": [{"content": [{"image_url": "data:text/plain,AAA"}]}]}, []),
+        (Form.RESPONSES, {"input": "data:image/png;base64,AA"}, []),
+        (Form.GEMINI, {"contents": [{"parts": [{"inlineData": {"mimeType": 5, "data": "AAA"}}]}]}, []),
+    ],
+)
+def test_only_images_are_taken_for_images(form: Form, body: dict[str, Any], sizes: list[int]) -> None:
+    assert images(form, body) == sizes
 
 
 @pytest.mark.parametrize("content", [None, "text", 5, [["x"]], [{"content": "x"}], {"content": [{"text": "x"}]}])

@@ -5,7 +5,7 @@ from tests.house.checkout import ROOT
 
 from selfheald.domain.budget import UNBOUNDED_ANSWER
 from selfheald.engine.costs import NOTED_EVERY
-from selfheald.sandbox.model.asking import BYTES_PER_TOKEN, TOKENS_PER_BLOB
+from selfheald.sandbox.model.asking import BYTES_PER_TOKEN, TOKENS_PER_IMAGE
 from selfheald.sandbox.model.hosted import _PARAMETERS
 from selfheald.sandbox.model.reply import LARGEST_REQUEST
 from selfheald.sandbox.model.watch import TOKENS_PER_SECOND, UNSEEN_ANSWER
@@ -19,7 +19,7 @@ TEXT = " ".join(PAGE.split())
     [
         f"more than {LARGEST_REQUEST >> 20} MiB",
         f"a token for each {BYTES_PER_TOKEN} bytes of the request",
-        f"{TOKENS_PER_BLOB:,} for each image",
+        f"{TOKENS_PER_IMAGE:,} for each image",
         f"or {TOKENS_PER_SECOND} for each second",
         f"at least {UNSEEN_ANSWER:,} for an answer",
         f"hold back {UNBOUNDED_ANSWER:,} tokens",

@@ -157,6 +157,24 @@ async def test_a_model_without_a_price_where_others_have_one() -> None:
         assert (answer.status_code, model.seen, agent.refusals) == (400, [], ["model big"])
 
 
+@pytest.mark.parametrize(
+    ("form", "body"),
+    [
+        (RESPONSES, {"max_output_tokens": 5000.0}),
+        (CHAT, {"max_tokens": "5000"}),
+        (MESSAGES, {"max_tokens": [1]}),
+        (MESSAGES, {"max_tokens": True}),
+        (GEMINI, {"generationConfig": {"maxOutputTokens": 1e9}}),
+        (GEMINI, {"generation_config": {"max_output_tokens": 1}}),
+    ],
+)
+async def test_bounds_that_one_might_read_and_another_not(form: Form, body: dict[str, Any]) -> None:
+    async with provider(says({})) as model, proxied(model.url) as agent:
+        answer = await agent.ask(form, **body)
+
+        assert (answer.status_code, model.seen, len(agent.refusals)) == (400, [], 1)
+
+
 @each_form
 async def test_tools_that_run_at_the_provider_are_taken_out(form: Form) -> None:
     async with provider(says(form.whole)) as model, proxied(model.url) as agent:

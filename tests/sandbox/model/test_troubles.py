@@ -11,6 +11,8 @@ from tests.sandbox.model.provider import event_text, goes_on, provider, says, se
 from tests.sandbox.model.rig import Asker, proxied
 from tests.sandbox.model.test_passing import each_form
 
+from selfheald.sandbox.model.proxy import AT_ONCE
+
 STREAM = (("content-type", "text/event-stream"),)
 
 
@@ -181,12 +183,12 @@ async def test_requests_beyond_a_number_wait_for_others() -> None:
     async with provider() as model, proxied(model.url) as agent:
         model.answers.append(goes_on(model, b"data: x\n\n"))
         asking = [asyncio.create_task(hold_on(agent)) for _ in range(20)]
-        await until(lambda: len(model.seen) == 16)
+        await until(lambda: len(model.seen) == AT_ONCE)
         for one in asking:
             one.cancel()
         await asyncio.gather(*asking, return_exceptions=True)
 
-        assert len(model.seen) >= 16
+        assert len(model.seen) >= AT_ONCE
 
 
 def streaming() -> dict[str, object]:

@@ -1,13 +1,11 @@
-"""What a provider would do or fetch for the agent outside the sandbox: a way around the gate. Pure.
+"""What a provider would do for the agent outside the sandbox: a way around the gate. Pure.
 
 Tools that run at the provider (search, code, files, remote MCP servers) are taken out of requests, and so are
-parameters that bring such tools along, change the price, or hide the usage. A request that has the provider fetch an
-address is refused: the address can carry anything out.
+parameters that bring such tools along, change the price, or hide the usage.
 """
 
 import json
 import re
-from collections.abc import Iterator, Mapping
 from typing import Any
 
 from selfheald.sandbox.model.forms import Form
@@ -21,28 +19,16 @@ _ANTHROPIC_TOOLS = re.compile(r"custom|(?:bash|text_editor|computer|memory|tool_
 _GOOGLE_TOOLS = frozenset({"functionDeclarations", "function_declarations"})
 
 _PARAMETERS = {
-    Form.RESPONSES: ("background", "conversation", "prompt", "service_tier"),
+    Form.RESPONSES: ("background", "conversation", "previous_response_id", "prompt", "service_tier"),
     Form.CHAT: ("n", "plugins", "service_tier", "web_search_options"),
     Form.MESSAGES: ("container", "mcp_servers", "speed"),
     Form.GEMINI: ("cachedContent", "cached_content"),
 }
+_CANDIDATES = ("candidateCount", "candidate_count")
 _HARMLESS = ("null", "false", "1", '"auto"', '"default"')
-
-_CONTENT = {
-    Form.RESPONSES: ("input",),
-    Form.CHAT: ("messages",),
-    Form.MESSAGES: ("messages", "system"),
-    Form.GEMINI: ("contents", "systemInstruction", "system_instruction"),
-}
-"""Where messages stand."""
 
 _SEARCHING = re.compile(r"search|deep-research|:online", re.IGNORECASE)
 """In the name of a model that looks things up by itself."""
-
-_WITHIN = frozenset({"content", "output", "parts", "functionResponse", "function_response"})
-_ADDRESSED = frozenset({"image_url", "file_url", "source", "fileData", "file_data"})
-_DEEPEST = 5
-"""Content within content: a tool's result in a message holds texts and images, no further results."""
 
 
 def searches(model: str) -> bool:
@@ -51,9 +37,11 @@ def searches(model: str) -> bool:
 
 
 def strip(form: Form, body: dict[str, Any]) -> list[str]:
-    """Take out what would run or be fetched outside; gives a line for each thing that was taken out."""
+    """Take out what would run outside; gives a line for each thing that was taken out."""
     present = [name for name in _PARAMETERS[form] if name in body]
     gone = [f"parameter {name}" for name in present if json.dumps(body.pop(name)) not in _HARMLESS]
+    if form is Form.GEMINI:
+        gone += [f"parameter {name}" for name in _CANDIDATES if _config(body).pop(name, 1) != 1]
     gone += _without_hosted(form, body)
     if form is Form.RESPONSES and isinstance(body.get("input"), list):
         for item in body["input"]:
@@ -62,9 +50,9 @@ def strip(form: Form, body: dict[str, Any]) -> list[str]:
     return gone
 
 
-def fetched(form: Form, body: Mapping[str, Any]) -> bool:
-    """Whether the provider is asked to fetch an address."""
-    return any(_address(block) for name in _CONTENT[form] for block in _blocks(body.get(name)))
+def _config(body: dict[str, Any]) -> dict[str, Any]:
+    config = body.get("generationConfig")
+    return config if isinstance(config, dict) else {}
 
 
 def _without_hosted(form: Form, holder: dict[str, Any]) -> list[str]:
@@ -106,31 +94,3 @@ def _is_local(form: Form, tool: dict[str, Any], gone: list[str]) -> bool:
     if kind == "shell":
         return isinstance(tool.get("environment"), dict) and tool["environment"].get("type") == "local"
     return isinstance(kind, str) and kind in _OPENAI_TOOLS
-
-
-def _blocks(content: Any) -> Iterator[Mapping[str, Any]]:
-    """The parts of which messages are made, also those within a tool's result; not the arguments of tools."""
-    level: list[Any] = [content]
-    for _ in range(_DEEPEST):
-        parts = [part for one in level for part in (one if isinstance(one, list) else [one]) if isinstance(part, dict)]
-        yield from parts
-        level = [part[name] for part in parts for name in _WITHIN & part.keys()]
-
-
-def _address(block: Mapping[str, Any]) -> bool:
-    """Whether a part is an address that the provider would fetch."""
-    addresses: list[Any] = []
-    for name in _ADDRESSED & block.keys():
-        value = block[name]
-        if name == "source":
-            addresses += [value.get("url")] if isinstance(value, dict) and value.get("type") == "url" else []
-        elif isinstance(value, dict):
-            addresses.append(value.get("url") or value.get("fileUri") or value.get("file_uri"))
-        else:
-            addresses.append(value)
-    return any(address is not None and not _carried(address) for address in addresses)
-
-
-def _carried(address: Any) -> bool:
-    """Whether the address is the thing itself."""
-    return isinstance(address, str) and address.startswith("data:")

@@ -23,8 +23,8 @@ from selfheald.sandbox.model.upstream import Call, Upstream
 
 log = structlog.get_logger()
 
-AT_ONCE = 16
-"""Requests of one attempt that are under way; further ones wait."""
+AT_ONCE = 8
+"""Requests of one attempt that are under way, each with a body in memory; further ones wait."""
 
 _LONGEST_REFUSAL = 120
 
@@ -107,13 +107,17 @@ class ModelProxy:
         if headers.get("content-encoding", "identity") != "identity" or "upgrade" in headers:
             raise bad_request("no content-encoding, no upgrade", "an encoding or an upgrade")
         path, rest = _path(scope), passed_query(query)
-        asked = (
-            read_request(route, await read_body(receive), self._source.prices) if scope["method"] == "POST" else None
-        )
-        for what in asked.stripped if asked else ():
-            self._refuse(what)
+        asked = await self._read(route, receive) if scope["method"] == "POST" else None
+        if self._closed:
+            raise closed()
         work = self._pass_on(route, asked, path + (f"?{rest}" if rest else ""), headers, reply)
         await self._until_hung_up(work, receive)
+
+    async def _read(self, route: Route, receive: Receive) -> Asked:
+        asked = read_request(route, await read_body(receive), self._source.prices)
+        for what in asked.stripped:
+            self._refuse(what)
+        return asked
 
     async def _pass_on(
         self, route: Route, asked: Asked | None, target: str, headers: Mapping[str, str], reply: Reply
@@ -155,12 +159,16 @@ class ModelProxy:
         try:
             key = self._source.key()
         except SelfhealdError as error:
-            log.error("model_key_unreadable", error=error.message)
-            raise no_key() from None
+            raise self._no_key(error.message) from None
         if not (key.isascii() and key.isprintable()):
-            log.error("model_key_unreadable", error="it holds more than plain characters")
-            raise no_key()
+            raise self._no_key("it holds more than plain characters")
         return key
+
+    def _no_key(self, why: str) -> Problem:
+        if why not in self._told:
+            self._told.add(why)
+            log.error("model_key_unreadable", error=why)
+        return no_key()
 
     async def _no_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
