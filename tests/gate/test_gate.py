@@ -25,6 +25,7 @@ from selfheald.sandbox.gate import web
 from selfheald.sandbox.gate.egress.allowed import Egress
 from selfheald.sandbox.gate.egress.way import Way
 from selfheald.sandbox.gate.gate import PROXY_DOOR, WEB_DOOR, NetworkGate
+from selfheald.sandbox.gate.pace import Pace
 from selfheald.sandbox.gate.refusals import LONGEST, MOST, Refused
 
 ACME = OrganizationName("acme")
@@ -299,3 +300,12 @@ async def test_more_connections_than_places_wait_for_theirs(unconfined: Rig) -> 
         assert (await asyncio.wait_for(asking, SECONDS)).text == "model /x"
         for _, writer in idle:
             writer.close()
+
+
+async def test_what_comes_too_often_waits_for_its_turn() -> None:
+    pace, loop = Pace(burst=10, per_second=1000), asyncio.get_running_loop()
+    began = loop.time()
+    for _ in range(110):
+        await pace.turn()
+
+    assert loop.time() - began >= 0.1

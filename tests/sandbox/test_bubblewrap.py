@@ -19,6 +19,7 @@ from selfheald.ports import Command, Exit
 from selfheald.sandbox import view
 from selfheald.sandbox.bubblewrap import Bubblewrap, advice
 from selfheald.sandbox.cgroups import find_ground, left_behind
+from selfheald.sandbox.doors import OPENING
 from selfheald.sandbox.limiter import remove_groups
 
 CANARY = token()
@@ -299,6 +300,14 @@ def test_a_system_without_merged_usr_is_shown_folder_by_folder(tmp_path: Path) -
     assert "--ro-bind /bin /bin" in arguments
     assert "--symlink usr/lib /lib" in arguments
     assert "/sbin" not in arguments
+
+
+async def test_the_probe_tells_of_the_network() -> None:
+    assert (await Bubblewrap().probe()).found.endswith("; no network but the gate")
+
+
+def test_doors_that_cannot_be_opened_are_advised_upon() -> None:
+    assert "setns" in advice(f"{OPENING}: Operation not permitted")
 
 
 def test_there_is_no_advice_for_what_is_not_known() -> None:

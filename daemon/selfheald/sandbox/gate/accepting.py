@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 import structlog
 
+from selfheald.sandbox.gate.pace import Pace
+
 log = structlog.get_logger()
 
 PAUSE_SECONDS = 1.0
@@ -21,7 +23,7 @@ Take = Callable[[socket.socket, Callable[[], None]], None]
 def accepting(listener: socket.socket, places: asyncio.Semaphore, take: Take, name: str) -> asyncio.Task[None]:
     """Give each connection, and what frees its place, to ``take``, until the task is cancelled.
 
-    Further ones wait in the kernel's queue. The listening socket is closed with the task.
+    Further ones, and those that come too often, wait in the kernel's queue. The socket is closed with the task.
     """
     task = asyncio.create_task(_accept(listener, places, take), name=name)
     task.add_done_callback(lambda _: listener.close())
@@ -30,8 +32,10 @@ def accepting(listener: socket.socket, places: asyncio.Semaphore, take: Take, na
 
 async def _accept(listener: socket.socket, places: asyncio.Semaphore, take: Take) -> None:
     loop = asyncio.get_running_loop()
+    pace = Pace()
     listener.setblocking(False)  # noqa: FBT003 - the socket module's own
     while True:
+        await pace.turn()
         await places.acquire()
         free = _once(places.release)
         try:

@@ -32,16 +32,24 @@ class Refusals:
         self._redact = redact
         self._listener = listener
         self._counts: Counter[tuple[RefusalKind, str]] = Counter()
+        self._known: dict[tuple[RefusalKind, str], tuple[RefusalKind, str]] = {}
+        """What an agent has written, and how that is told."""
 
     def __call__(self, kind: RefusalKind, what: str) -> None:
         """Count a refusal. Each different one is logged once: an agent may ask as often as it likes."""
         self._listener(GateRefused(project=self._wanted.project, kind=kind))
-        key = kind, one_line(self._redact(what[: 2 * LONGEST]), LONGEST)
-        if key not in self._counts and len(self._counts) >= MOST:
-            key = kind, OTHERS
+        written = kind, what[: 2 * LONGEST]
+        key = self._known.get(written) or self._learnt(*written)
+        self._counts[key] += 1
+
+    def _learnt(self, kind: RefusalKind, written: str) -> tuple[RefusalKind, str]:
+        """How something is told; once there are many, nothing is looked at any more, which would take time."""
+        if len(self._known) >= MOST:
+            return kind, OTHERS
+        key = self._known[kind, written] = kind, one_line(self._redact(written), LONGEST)
         if key not in self._counts:
             log.info("gate_refused", kind=kind, what=key[1])
-        self._counts[key] += 1
+        return key
 
     def counted(self) -> tuple[Refusal, ...]:
         """All so far, in the order in which they came first."""

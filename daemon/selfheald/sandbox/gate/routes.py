@@ -6,6 +6,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from selfheald.domain.refusal import RefusalKind
+from selfheald.sandbox.gate.pace import Pace
 from selfheald.sandbox.gate.refusals import Refused
 
 MODEL = "/model"
@@ -18,9 +19,11 @@ class Routes:
     def __init__(self, apps: Mapping[str, ASGIApp], refused: Refused) -> None:
         self._apps = apps
         self._refused = refused
+        self._pace = Pace()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, or refuse it."""
+        """Pass a request on, or refuse it; one that comes too soon waits."""
+        await self._pace.turn()
         path = scope["raw_path"].decode("latin-1")
         for prefix, app in self._apps.items():
             if path == prefix or path.startswith(f"{prefix}/"):
