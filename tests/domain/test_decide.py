@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -119,6 +120,18 @@ def test_a_reached_limit_puts_a_pipeline_off(history: History, reason: Reason, w
 
     assert isinstance(decision, Defer)
     assert (decision.reason, decision.until) == (reason, NOW + wait)
+
+
+@pytest.mark.parametrize(("spent", "allowed"), [(4_999_999, True), (5_000_000, False)])
+def test_what_all_projects_have_spent_puts_a_pipeline_off(spent: int, *, allowed: bool) -> None:
+    project = make.project(limits=make.limits(cost_usd_per_day_of_all=Decimal(5)))
+    seen = observation(project=project, history=History(cost_micros_today_of_all=spent))
+
+    decision = decide(seen)
+
+    assert isinstance(decision, Heal) is allowed
+    if isinstance(decision, Defer):
+        assert (decision.reason, decision.saw) == (Reason.COST_PER_DAY_OF_ALL, "5.00 of 5.00 USD")
 
 
 def test_a_pipeline_that_is_put_off_for_a_day_is_skipped_for_good() -> None:

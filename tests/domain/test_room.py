@@ -43,6 +43,13 @@ def test_an_attempt_may_use_what_is_left_and_the_least_of_it_is_reserved() -> No
     assert reserved(make.case(), budget).reserved_micros == 350_000
 
 
+def test_without_a_limit_for_all_nothing_of_theirs_counts() -> None:
+    held = Occupancy(spent_micros_of_all=10**9)
+
+    assert limit_in_the_way(make.limits(), held) is None
+    assert budget_of(make.limits(), held, priced=True).day_micros is None
+
+
 def test_without_prices_only_tokens_bound_an_attempt() -> None:
     budget = budget_of(make.limits(tokens_per_attempt=9), Occupancy(), priced=False)
 

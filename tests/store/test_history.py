@@ -244,5 +244,6 @@ async def test_a_day_of_cost_begins_at_midnight_utc(store: AnyStore) -> None:
     await attempted(store, other, AttemptOutcome.CRASHED, cost_micros=4000)
 
     assert (await about(store)).cost_micros_today == 320
+    assert (await about(store)).cost_micros_today_of_all == 4320
     east = NOW.astimezone(timezone(timedelta(hours=13)))
     assert (await about(store, now=east)).cost_micros_today == 320, "it is past midnight there already"
