@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from tests import builders as make
-from tests.engine.rig import ORGANIZATION, Rig
+from tests.engine.rig import KNOWN, ORGANIZATION, Rig
 from tests.fakes.agent import ends, fixes
 
 from selfheald.domain.attempt import AttemptOutcome, Usage
@@ -128,6 +128,20 @@ async def test_work_that_was_cut_off_is_kept_and_not_proposed(rig: Rig, met: Met
     assert (case.state.is_end, case.proposal) == (True, None)
     await rig.casework.work_off()
     assert rig.repositories.branches == {}
+
+
+async def test_a_secret_in_the_summary_of_kept_work_is_taken_out(rig: Rig) -> None:
+    def cut_off(task: AgentTask) -> AgentReport:
+        fixes(task)
+        (task.tree / "commit-message.txt").write_text(f"use {KNOWN}\n")
+        return AgentReport(outcome=AttemptOutcome.TURNS_USED_UP, message="")
+
+    rig.agent.work = cut_off
+    await attempted(rig)
+
+    (attempt,) = await rig.attempts()
+    assert attempt.commit
+    assert rig.repositories.messages[attempt.commit].startswith("selfheal CI: use [redacted]")
 
 
 async def test_work_that_cannot_be_kept_is_told(rig: Rig) -> None:

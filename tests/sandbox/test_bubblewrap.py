@@ -229,6 +229,7 @@ def _dead_within(pidfd: int, *, seconds: float) -> bool:
         ("echo ${1#--}", "of unknown version is too old"),
         (REFUSAL % "No permissions to create new namespace", "kernel.unprivileged_userns_clone=1"),
         (REFUSAL % "setting up uid map: Permission denied", "kernel.apparmor_restrict_unprivileged_userns=0"),
+        (REFUSAL % "loopback: Failed RTM_NEWADDR: Operation not permitted", "apparmor_restrict_unprivileged_userns=0"),
         (REFUSAL % "Can't mount proc on /newroot/proc: Operation not permitted", "procMount: Unmasked"),
     ],
 )

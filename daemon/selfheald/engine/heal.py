@@ -183,7 +183,7 @@ class Healer:
             changes = await self._timed(effort.attempt, "snapshot", self._repositories.changes(tree))
             if not changes.files:
                 return ended
-            summary = summary_of(changes.summary, failure.job_names)
+            summary = self._redact(summary_of(changes.summary, failure.job_names))
             commit = await self._commit(effort.attempt, tree, changes, summary)
         except (SelfhealdError, OSError) as error:
             log.warning("work_not_kept", case=effort.case.id, attempt=effort.attempt.number, error=str(error))

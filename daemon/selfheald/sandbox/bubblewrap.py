@@ -134,7 +134,7 @@ class Bubblewrap:
 
 def advice(trouble: str) -> str:
     """How to mend what bubblewrap complains about; empty when there is nothing to add. Pure."""
-    if re.search(r"new namespace|uid map|user namespace|unshare", trouble):
+    if re.search(r"new namespace|uid map|user namespace|unshare|loopback", trouble):
         return (
             ". User namespaces are refused here: set sysctl kernel.unprivileged_userns_clone=1 (Debian) or "
             "kernel.apparmor_restrict_unprivileged_userns=0 (Ubuntu), and user.max_user_namespaces above 0; "
