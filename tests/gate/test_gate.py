@@ -186,9 +186,15 @@ async def test_each_passage_has_a_token_a_budget_and_a_scope_of_its_own(confined
 async def test_without_a_model_there_is_no_way_to_one(confined: Rig, unwanted: Mapping[str, Any]) -> None:
     async with confined.gate.open(PassageWanted(project=PROJECT, **unwanted)) as passage:
         assert (passage.model_url, passage.tools_url) == ("", "")
-        assert PROXY_DOOR in passage.doors
+        assert passage.doors == (PROXY_DOOR,)
         assert passage.metered() == Metered()
     assert confined.models == []
+
+
+async def test_an_unconfined_passage_to_nothing_listens_nowhere(unconfined: Rig) -> None:
+    async with unconfined.gate.open(PassageWanted(project=PROJECT)) as passage:
+        assert (passage.doors, passage.model_url, passage.proxy_url) == ((), "", "")
+        assert not any(one.get_name().startswith("gate-") for one in asyncio.all_tasks())
 
 
 async def test_tools_need_an_organization_and_a_scope(confined: Rig) -> None:

@@ -16,7 +16,7 @@ from selfheald.ports import Listener, Passage, PassageWanted, Redact
 from selfheald.sandbox.gate.apart import apart
 from selfheald.sandbox.gate.egress.door import EgressDoor
 from selfheald.sandbox.gate.egress.way import Way
-from selfheald.sandbox.gate.passage import OpenPassage
+from selfheald.sandbox.gate.passage import Door, OpenPassage
 from selfheald.sandbox.gate.refusals import Refusals, Refused
 from selfheald.sandbox.gate.routes import MODEL, TOOLS, Routes
 from selfheald.sandbox.gate.web import WebDoor
@@ -94,18 +94,18 @@ class NetworkGate:
             tools = await self._gateway(wanted, token, refusals, stack)
             behind = {MODEL: model, TOOLS: tools}
             served = {path: app for path, app in behind.items() if app is not None}
-            web = WebDoor(Routes(served, refusals))
+            web = WebDoor(Routes(served, refusals)) if served else None
             proxy = EgressDoor(self._way, refusals) if self._way else None
-            stack.push_async_callback(web.aclose)
-            if proxy:
-                stack.push_async_callback(proxy.aclose)
-            port = WEB_DOOR if proxy else _served_here(web)
+            doors: dict[int, Door] = {port: door for port, door in ((WEB_DOOR, web), (PROXY_DOOR, proxy)) if door}
+            for door in doors.values():
+                stack.push_async_callback(door.aclose)
+            port = _served_here(web) if web and not proxy else WEB_DOOR
             passage = OpenPassage(
                 token=token,
                 model_url=f"http://{LOOPBACK}:{port}{MODEL}" if model else "",
                 tools_url=f"http://{LOOPBACK}:{port}{TOOLS}" if tools else "",
                 proxy_url=f"http://{LOOPBACK}:{PROXY_DOOR}" if proxy else "",
-                doors={WEB_DOOR: web, PROXY_DOOR: proxy} if proxy else {},
+                doors=doors if proxy else {},
                 metered=lambda: _metered(model, refusals),
             )
             stack.callback(passage.close)

@@ -12,7 +12,10 @@ class Door(Protocol):
     """What answers at a port inside."""
 
     def serve(self, listener: socket.socket) -> None:
-        """Answer at this listening socket from now on."""
+        """Answer at this listening socket from now on; it is closed with the door."""
+
+    async def aclose(self) -> None:
+        """Answer no more; what is under way is cut off."""
 
 
 class OpenPassage:
