@@ -9,6 +9,7 @@ import pytest
 from selfheald.domain.attempt import AttemptOutcome
 from selfheald.domain.case import CaseState
 from selfheald.domain.reasons import Reason
+from selfheald.domain.refusal import RefusalKind
 from tests.sandbox.processes import marked, token
 from tests.security.attacks.exhaustion import EXHAUSTION, DaemonAttack
 from tests.system.house import FIX, House, agent, page, until
@@ -60,6 +61,37 @@ async def test_it_exhausts_where_the_limits_are_wide(house: House, attack: Daemo
         await house.case(CaseState.EXHAUSTED)
 
     assert "WON" in transcript(house)
+
+
+KNOCK = (
+    "bash -c 'exec 3<>/dev/tcp/127.0.0.1/61128; "
+    r'printf "CONNECT 127.0.0.1:%s HTTP/1.1\r\nHost: x\r\n\r\n" >&3; cat <&3'
+    "'"
+)
+
+
+@pytest.mark.parametrize("allowed", [False, True])
+async def test_what_an_agent_may_not_reach_is_told_with_its_case(house: House, *, allowed: bool) -> None:
+    async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"WON\n")
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        house.settings["egress"] = [f"127.0.0.1:{port}"] if allowed else []
+        house.settings["agents"] = {"fixer": agent(f"{KNOCK % port}; {FIX}")}
+        async with house.daemon() as running:
+            await house.break_main()
+            await house.case(CaseState.PROPOSED)
+            _, metrics = await page(running, "/metrics")
+    told = await house.selfheald("case", "1")
+
+    (attempt,), _ = await house.history()
+    refused = [(refusal.kind, refusal.what) for refusal in attempt.refusals]
+    assert refused == ([] if allowed else [(RefusalKind.EGRESS, f"127.0.0.1:{port}")])
+    assert ("WON" in transcript(house)) is allowed
+    assert (f"127.0.0.1:{port}" in told.out) is not allowed
+    assert ('kind="egress"' in metrics) is not allowed
 
 
 @pytest.mark.parametrize(("sandbox", "outlives"), [("bubblewrap", False), ("none", True)])

@@ -108,7 +108,12 @@ TREE = (
         + "git('config', 'include.path', '../more')",
     ),
     _config("plant-a-diff-program", "have git show differences by a program", "'diff.external', evil"),
-    _config("plant-a-signer", "have git sign commits by a program", "'commit.gpgSign', 'true'", "'gpg.program', evil"),
+    TreeAttack(
+        name="plant-a-signer",
+        tries="have git sign commits by a program of the work tree",
+        program=REPOSITORY
+        + "script('bin/sign'); git('config', 'commit.gpgSign', 'true'); git('config', 'gpg.program', './bin/sign')",
+    ),
     TreeAttack(
         name="embed-a-repository",
         tries="nest a repository whose own configuration runs when the outer one is looked at",
