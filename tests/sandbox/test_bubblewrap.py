@@ -311,5 +311,21 @@ def test_doors_that_cannot_be_opened_are_advised_upon() -> None:
     assert "setns" in advice(f"{OPENING}: Operation not permitted")
 
 
+def test_java_finds_its_settings_and_nobody_its_passwords(tmp_path: Path) -> None:
+    for name in ("java-17-openjdk/security", "java-17-openjdk/management", "maven/logging"):
+        (tmp_path / "etc" / name).mkdir(parents=True)
+    for name in ("java-17-openjdk/net.properties", "maven/m2.conf", "maven/settings.xml"):
+        (tmp_path / "etc" / name).touch()
+
+    shown = {part for part in view.system(tmp_path) if part.startswith(("/etc/java", "/etc/maven"))}
+
+    assert shown == {
+        "/etc/java-17-openjdk/security",
+        "/etc/java-17-openjdk/net.properties",
+        "/etc/maven/logging",
+        "/etc/maven/m2.conf",
+    }
+
+
 def test_there_is_no_advice_for_what_is_not_known() -> None:
     assert advice("bwrap: out of luck") == ""

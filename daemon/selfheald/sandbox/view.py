@@ -38,6 +38,16 @@ ETC = (
 )
 """What programs need for certificates, time and names of services; shown where it exists."""
 
+ETC_PATTERNS = (
+    # Debian keeps what Java and Maven cannot start without here. Not all of it: some of their files may hold passwords.
+    "etc/java*/*.cfg",
+    "etc/java*/*.properties",
+    "etc/java*/security",
+    "etc/maven/logging",
+    "etc/maven/m2.conf",
+)
+"""The same, where names hold versions."""
+
 PASSWD = b"agent:x:1000:1000:agent:/home/agent:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/bin/false\n"
 GROUP = b"agent:x:1000:\nnogroup:x:65534:\n"
 HOSTS = b"127.0.0.1 localhost sandbox\n::1 localhost\n"
@@ -63,7 +73,8 @@ def system(root: Path = Path("/")) -> Iterator[str]:
             yield from ("--symlink", str(path.readlink()), alias)
         elif path.is_dir():
             yield from ("--ro-bind", alias, alias)
-    for name in ETC:
+    found = (f"/{path.relative_to(root)}" for pattern in ETC_PATTERNS for path in sorted(root.glob(pattern)))
+    for name in (*ETC, *found):
         # A link (localtime often is one) may lead to where nothing is shown: its target is put in its place.
         yield from ("--ro-bind-try", os.path.realpath(name), name)
 
