@@ -58,7 +58,7 @@ def install(tmp_path: Path) -> Callable[..., Agent]:
             binary=modules / "codex" / "bin" / "codex.js",
             timeout=timedelta(seconds=60),
         )
-        return make_agent(replace(spec, **fields), Bubblewrap(), {"PATH": "/usr/bin", "MODE": "fast"})
+        return make_agent(replace(spec, **fields), Bubblewrap(), str, {"PATH": "/usr/bin", "MODE": "fast"})
 
     return installed
 

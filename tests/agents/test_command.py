@@ -16,8 +16,11 @@ from selfheald.domain.attempt import AttemptOutcome
 from selfheald.domain.errors import ConfigError
 from selfheald.domain.ids import AgentName
 from selfheald.ports import Agent, AgentReport, AgentTask, Sandbox
+from selfheald.redaction.redactor import Redactor
 from selfheald.sandbox.bubblewrap import Bubblewrap
 from selfheald.sandbox.unconfined import Unconfined
+
+SECRET = "a-secret-of-the-daemon-77"
 
 
 @pytest.fixture(params=[Bubblewrap, Unconfined])
@@ -35,7 +38,7 @@ def task(tmp_path: Path) -> AgentTask:
 
 def agent(sandbox: Sandbox, *command: str, environ: Mapping[str, str] | None = None, **fields: Any) -> Agent:
     spec = AgentSpec(name=AgentName("mine"), kind="command", command=command, timeout=timedelta(seconds=60))
-    return make_agent(replace(spec, **fields), sandbox, environ)
+    return make_agent(replace(spec, **fields), sandbox, Redactor(lambda: [SECRET]), environ)
 
 
 async def run(sandbox: Sandbox, task: AgentTask, script: str, **fields: Any) -> tuple[AgentReport, list[str]]:
@@ -183,3 +186,18 @@ def test_a_kind_without_a_model_of_its_own_needs_one(sandbox: Sandbox) -> None:
 def test_the_kind_command_needs_a_command(sandbox: Sandbox) -> None:
     with pytest.raises(ConfigError, match="needs a command"):
         agent(sandbox)
+
+
+async def test_no_secret_that_it_says_is_kept_or_told(sandbox: Sandbox, task: AgentTask) -> None:
+    key = "\n".join(["-----BEGIN PRIVATE KEY-----", "Ab3/" * 16, "Cd4+" * 16, "-----END PRIVATE KEY-----"])
+    (task.tree / "key.pem").write_text(key + "\n")
+
+    report, progress = await run(
+        sandbox, task, f"echo it is {SECRET}; cat key.pem; printf '\\377 %s\\n' {SECRET}; echo {SECRET} >&2; exit 3"
+    )
+
+    transcript = (task.folder / "transcript.txt").read_bytes()
+    assert transcript == b"it is [redacted]\n[redacted]\n[redacted]\n[redacted]\n[redacted]\n\xff [redacted]\n"
+    assert SECRET not in f"{report}{progress}"
+    assert "Ab3/" not in f"{report}{progress}"
+    assert "[redacted]" in report.note

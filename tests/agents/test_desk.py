@@ -1,13 +1,12 @@
 """The folder of an attempt."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from selfheald.agents.desk import END_MARK, Redactor, Transcript, desk
+from selfheald.agents.desk import END_MARK, LONGEST_LINE, Redacted, Transcript, desk
 from selfheald.domain.errors import TransientError
 
 DEEP = """
@@ -102,7 +101,19 @@ async def test_a_transcript_that_could_not_be_written_is_noted_at_the_end(tmp_pa
     assert place.note == "its transcript could not be written: No space left on device"
 
 
-def test_a_secret_is_taken_out_and_a_short_one_is_left() -> None:
-    assert Redactor("sk-12345678")(b"key=sk-12345678.") == b"key=[redacted]."
-    assert Redactor("abc").text("abc") == "abc"
-    assert os.sep in Redactor("").text("a/b")
+def test_the_agents_own_secret_is_taken_out_and_a_short_one_is_left() -> None:
+    assert Redacted(str, own="sk-12345678").line(b"key=sk-12345678.") == b"key=[redacted]."
+    assert Redacted(str, own="abc").text("abc") == "abc"
+    assert Redacted(str, own="").text("a/b") == "a/b"
+
+
+def test_of_a_very_long_line_both_ends_are_kept_without_secrets() -> None:
+    redacted = Redacted(lambda text: text.replace("secret", "[redacted]"), own="")
+    line = b"secret" + b"x" * 300_000 + b"secret"
+
+    shown = redacted.line(line)
+
+    assert shown.startswith(b"[redacted]x")
+    assert shown.endswith(b"x[redacted]")
+    assert b"x \xe2\x80\xa6 168940 bytes \xe2\x80\xa6 x" in shown
+    assert len(shown) < LONGEST_LINE + 100

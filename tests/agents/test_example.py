@@ -45,7 +45,7 @@ def install(tmp_path: Path) -> Callable[..., Agent]:
         names: dict[str, Any] = {}
         exec(SOURCE, names)  # noqa: S102 - the documents are ours
         spec = AgentSpec(name=AgentName("mine"), kind="mender", binary=program, timeout=timedelta(seconds=60))
-        return CliAgent(names["Mender"](), replace(spec, **fields), Bubblewrap(), {})
+        return CliAgent(names["Mender"](), replace(spec, **fields), Bubblewrap(), str, {})
 
     return installed
 

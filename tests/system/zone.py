@@ -47,7 +47,7 @@ def base_url(kind: str, model: ScriptedModel) -> str:
 def made(kind: str, sandbox: Sandbox | None = None, **fields: Any) -> Agent:
     """An agent of this kind."""
     known: dict[str, Any] = {"binary": program(kind), "model": MODELS[kind], "timeout": timedelta(seconds=100)}
-    return make_agent(AgentSpec(name=NAME, kind=kind, **{**known, **fields}), sandbox or Bubblewrap())
+    return make_agent(AgentSpec(name=NAME, kind=kind, **{**known, **fields}), sandbox or Bubblewrap(), str)
 
 
 @dataclass(slots=True, kw_only=True)

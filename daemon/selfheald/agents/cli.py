@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-from selfheald.agents.desk import Desk, Redactor, desk, write_private
+from selfheald.agents.desk import LONGEST_LINE, Desk, Redacted, desk, write_private
 from selfheald.agents.install import Installed, find
 from selfheald.agents.kind import Kind, Launch, Order
 from selfheald.agents.report import noted, reported
@@ -21,7 +21,7 @@ from selfheald.domain.attempt import AttemptOutcome, Usage
 from selfheald.domain.errors import ConfigError, NotFoundError, SelfhealdError
 from selfheald.domain.ids import AgentName
 from selfheald.domain.plain import last_part
-from selfheald.ports import AgentReport, AgentTask, Command, Exit, Passage, Probe, Sandbox
+from selfheald.ports import AgentReport, AgentTask, Command, Exit, Passage, Probe, Redact, Sandbox
 
 TRANSCRIPT = "transcript.jsonl"
 
@@ -36,10 +36,13 @@ PROBE_TIMEOUT = timedelta(seconds=30)
 class CliAgent:
     """An agent of one kind. Gives a report for whatever happens; raises nothing but on cancellation."""
 
-    def __init__(self, kind: Kind, spec: AgentSpec, sandbox: Sandbox, environ: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, kind: Kind, spec: AgentSpec, sandbox: Sandbox, redact: Redact, environ: Mapping[str, str] | None = None
+    ) -> None:
         self._kind = kind
         self._spec = spec
         self._sandbox = sandbox
+        self._redact = redact
         self._environ = os.environ if environ is None else environ
 
     @property
@@ -69,7 +72,8 @@ class CliAgent:
             raise ConfigError(f"starting agent {self.name}: there is no model for it to ask")
         async with desk(task.folder, prompt=task.prompt, transcript=TRANSCRIPT) as place:
             command = self._command(task, passage, place, installed)
-            hearing = _Hearing(self._kind, self._spec, place, Redactor(passage.token), progress)
+            redacted = Redacted(self._redact, own=passage.token)
+            hearing = _Hearing(self._kind, self._spec, place, redacted, progress)
             ended, idle = await _watched(self._sandbox, command, hearing, self._spec.idle_timeout)
             report = hearing.report(ended, idle=idle)
         return noted(report, place.note)
@@ -125,7 +129,7 @@ class _Hearing:
     """Listens to one run."""
 
     def __init__(
-        self, kind: Kind, spec: AgentSpec, place: Desk, redacted: Redactor, progress: Callable[[str], None]
+        self, kind: Kind, spec: AgentSpec, place: Desk, redacted: Redacted, progress: Callable[[str], None]
     ) -> None:
         self._kind = kind
         self._max_turns = spec.max_turns
@@ -138,9 +142,10 @@ class _Hearing:
 
     def line(self, line: bytes) -> bool:
         """Take a line; ``False``: there is no use in going on."""
-        line = self._redacted(line)
-        self._place.transcript.write(line)
-        event = event_of(line)
+        shown = self._redacted.line(line)
+        self._place.transcript.write(shown)
+        # What is kept of a very long line is no event any more; what is told of it is redacted later.
+        event = event_of(line if len(line) > LONGEST_LINE else shown)
         if set(event) == {"plain"}:
             self._plain = last_part(f"{self._plain}{event['plain']}\n", NOTE_LIMIT)
         words = tuple(self._kind.read(event))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 
-from selfheald.agents.desk import PROMPT, Desk, Redactor, desk
+from selfheald.agents.desk import PROMPT, Desk, Redacted, desk
 from selfheald.agents.report import noted, reported
 from selfheald.agents.spec import AgentSpec
 from selfheald.agents.ways import ways_out
@@ -16,7 +16,7 @@ from selfheald.domain.errors import SelfhealdError
 from selfheald.domain.ids import AgentName
 from selfheald.domain.limits import reached
 from selfheald.domain.plain import last_part, one_line, plain
-from selfheald.ports import AgentReport, AgentTask, Command, Exit, Probe, Sandbox
+from selfheald.ports import AgentReport, AgentTask, Command, Exit, Probe, Redact, Sandbox
 
 TRANSCRIPT = "transcript.txt"
 PROMPT_FILE = "{prompt_file}"
@@ -40,9 +40,12 @@ PROBE_TIMEOUT = timedelta(seconds=30)
 class CommandAgent:
     """An agent of the kind ``command``. Gives a report for whatever happens."""
 
-    def __init__(self, spec: AgentSpec, sandbox: Sandbox, environ: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, spec: AgentSpec, sandbox: Sandbox, redact: Redact, environ: Mapping[str, str] | None = None
+    ) -> None:
         self._spec = spec
         self._sandbox = sandbox
+        self._redact = redact
         self._environ = os.environ if environ is None else environ
 
     @property
@@ -78,12 +81,12 @@ class CommandAgent:
         return Probe(ok=False, found=f"there is no program {self._spec.command[0]} inside the sandbox: {hint}")
 
     async def _work(self, task: AgentTask, place: Desk, progress: Callable[[str], None]) -> AgentReport:
-        redacted = Redactor(task.passage.token if task.passage else "")
+        redacted = Redacted(self._redact, own=task.passage.token if task.passage else "")
         said = ""
 
         def on_line(line: bytes) -> None:
             nonlocal said
-            line = redacted(line)
+            line = redacted.line(line)
             place.transcript.write(line)
             text = line.decode(errors="replace")
             said = last_part(f"{said}{text}\n", 2 * MESSAGE_LIMIT)

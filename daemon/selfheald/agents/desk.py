@@ -9,6 +9,8 @@ from io import RawIOBase
 from pathlib import Path
 
 from selfheald.domain.errors import TransientError
+from selfheald.domain.redaction import REDACTED, Lines
+from selfheald.ports import Redact
 
 PROMPT = "prompt.md"
 HOME = "home"
@@ -24,25 +26,38 @@ END_MARK = b"selfheald: the transcript is full, the rest is left out\n"
 CLEAN_SECONDS = 300.0
 """How long removing a home may take; package managers leave hundreds of thousands of files in one."""
 
-REDACTED = b"[redacted]"
+LONGEST_LINE = 128 << 10
+"""Bytes of a line that is redacted as a whole, which takes some hundredths of a second; of a longer one both ends are
+kept."""
 
 SHORTEST_SECRET = 8
 """Characters; to replace something shorter would tear texts apart."""
 
 
-class Redactor:
-    """Takes a secret out of what an agent says: it may print its environment."""
+class Redacted:
+    """Takes secrets out of what an agent says, line by line: it may print whatever it finds, its environment too."""
 
-    def __init__(self, secret: str) -> None:
-        self._secret = secret.encode() if len(secret) >= SHORTEST_SECRET else b""
+    def __init__(self, redact: Redact, *, own: str) -> None:
+        """``own`` is the agent's own secret, of no use to anybody but it: the passage's token."""
+        self._redact = redact
+        self._own = own if len(own) >= SHORTEST_SECRET else ""
+        self._lines = Lines(self.text)
 
-    def __call__(self, text: bytes) -> bytes:
-        """Give the text without the secret."""
-        return text.replace(self._secret, REDACTED) if self._secret else text
+    def line(self, line: bytes) -> bytes:
+        """Give the next line without secrets."""
+        if len(line) > LONGEST_LINE:
+            half = LONGEST_LINE // 2
+            left_out = f" … {len(line) - 2 * half} bytes … ".encode()
+            return self._line(line[:half]) + left_out + self._line(line[-half:])
+        return self._line(line)
+
+    def _line(self, line: bytes) -> bytes:
+        # What is no UTF-8 stays as it is.
+        return self._lines(line.decode(errors="surrogateescape")).encode(errors="surrogateescape")
 
     def text(self, text: str) -> str:
-        """Give the text without the secret."""
-        return self(text.encode(errors="replace")).decode()
+        """Give a whole text without secrets."""
+        return self._redact(text.replace(self._own, REDACTED) if self._own else text)
 
 
 class Transcript:

@@ -91,7 +91,9 @@ async def open_outside(
             repositories=DryRunRepositories(repositories) if dry_run else repositories,
             sandbox=sandbox,
             gate=gate,
-            agents={name: make_agent(_agent_spec(agent), sandbox) for name, agent in configuration.agents.items()},
+            agents={
+                name: make_agent(_agent_spec(agent), sandbox, redact) for name, agent in configuration.agents.items()
+            },
             metrics=metrics,
             events=events,
             clock=clock,

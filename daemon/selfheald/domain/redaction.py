@@ -65,7 +65,9 @@ def private_keys(text: str) -> Iterator[SecretSpan]:
         if begun.start() < over:
             continue
         place = bisect_left(ends, begun.end())
-        whole = place < len(ends) and ends[place] - begun.start() <= LONGEST_KEY
+        # A string of JSON ends before the next one begins: the end of another key is none of this.
+        limit = ends[place] if place < len(ends) else 0
+        whole = 0 < limit - begun.start() <= LONGEST_KEY and text.find('"', begun.end(), limit) < 0
         over = ends[place] if whole else _end_of_rest(text, begun.end())
         whole_ends.add(over)
         yield SecretSpan(start=begun.start(), end=over, rule="private-key")
@@ -106,7 +108,9 @@ def _start_of_rest(text: str, end: int, before: int) -> int:
 
 def _is_body(line: str) -> bool:
     text = line.strip()
-    return bool(_BODY.fullmatch(text) or _BODY_AFTER_PREFIX.fullmatch(text.rpartition(" ")[2]))
+    return bool(
+        _BODY.fullmatch(text) or _BEGIN.fullmatch(text) or _BODY_AFTER_PREFIX.fullmatch(text.rpartition(" ")[2])
+    )
 
 
 def _is_open(line: str) -> bool:

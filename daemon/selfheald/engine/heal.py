@@ -195,7 +195,8 @@ class Healer:
         ref = f"refs/selfheal/cases/{attempt.case_id}/{attempt.number}"
         commit = await self._repositories.commit(tree, changes, message=message, ref=ref, at=attempt.started_at)
         diff = await self._repositories.diff(tree.repository, tree.commit, commit)
-        await asyncio.to_thread(_write_private, self._state_dir / attempt.folder / "fix.diff", self._redact(diff))
+        shown = await asyncio.to_thread(self._redact, diff)
+        await asyncio.to_thread(_write_private, self._state_dir / attempt.folder / "fix.diff", shown)
         return commit
 
     async def _timed(self, attempt: Attempt, phase: str, work: Awaitable[T]) -> T:

@@ -71,7 +71,7 @@ _MIDDLES = {
 }
 """Forms that are known by what stands within them."""
 
-_DOUBTFUL = {"sk-": re.compile(rf"{_W}{{20,200}}(?![\w-])")}
+_DOUBTFUL = {"sk-": re.compile(rf"{_W}{{20,200}}+(?![\w-])")}
 """Beginnings that stand in front of ordinary words too: what follows must look like a token."""
 
 
