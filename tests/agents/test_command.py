@@ -15,9 +15,11 @@ from selfheald.agents.spec import AgentSpec
 from selfheald.domain.attempt import AttemptOutcome
 from selfheald.domain.errors import ConfigError
 from selfheald.domain.ids import AgentName
+from selfheald.domain.limits import MIB, SandboxLimits
 from selfheald.ports import Agent, AgentReport, AgentTask, Sandbox
 from selfheald.redaction.redactor import Redactor
 from selfheald.sandbox.bubblewrap import Bubblewrap
+from selfheald.sandbox.limiter import Limiter
 from selfheald.sandbox.unconfined import Unconfined
 
 SECRET = "a-secret-of-the-daemon-77"
@@ -105,6 +107,15 @@ async def test_the_exit_code_is_the_outcome(
 
     assert report.outcome is outcome
     assert bool(report.note) == (outcome is not AttemptOutcome.FIXED)
+
+
+async def test_a_limit_of_the_sandbox_is_told_by_its_name(task: AgentTask) -> None:
+    limiter = Limiter(SandboxLimits(output=MIB))
+
+    report, _ = await run(Bubblewrap(limiter=limiter), task, "head -c 2m /dev/zero")
+
+    assert report.outcome is AttemptOutcome.LIMIT_REACHED
+    assert report.note == "it reached its limit: `sandbox_limits.output`"
 
 
 async def test_the_time_limit_ends_it(sandbox: Sandbox, task: AgentTask) -> None:

@@ -20,6 +20,7 @@ from selfheald.domain.attempt import Attempt
 from selfheald.domain.case import Case
 from selfheald.domain.events import Event
 from selfheald.domain.ids import AgentName, CaseId, ProjectName, Sha
+from selfheald.domain.limits import Limit
 from selfheald.domain.pipeline import Pipeline, RefKind
 from selfheald.domain.policy import Project
 from selfheald.domain.polling import Pace
@@ -49,6 +50,7 @@ class ScriptedSandbox:
 
     code: int = 0
     timed_out: bool = False
+    limit: Limit | None = None
     commands: list[Command] = field(default_factory=list)
 
     def layout(self, tree: Path, home: Path) -> Layout:
@@ -58,8 +60,8 @@ class ScriptedSandbox:
         self.commands.append(command)
         (command.tree / "left-by-verify.txt").write_text("a report\n")
         on_line(b"checking")
-        code = None if self.timed_out else self.code
-        return Exit(code=code, timed_out=self.timed_out, seconds=0.1, stderr="it went wrong")
+        code = None if self.timed_out or self.limit else self.code
+        return Exit(code=code, timed_out=self.timed_out, seconds=0.1, stderr="it went wrong", limit=self.limit)
 
     async def probe(self) -> Probe:
         return Probe(ok=True, found="scripted")

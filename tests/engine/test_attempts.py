@@ -16,6 +16,7 @@ from selfheald.domain.attempt import AttemptOutcome
 from selfheald.domain.case import CaseState
 from selfheald.domain.errors import NotFoundError
 from selfheald.domain.events import AttemptEnded
+from selfheald.domain.limits import Limit
 from selfheald.domain.pipeline import Result
 from selfheald.domain.reasons import Reason
 from selfheald.ports import AgentReport, AgentTask
@@ -205,10 +206,19 @@ async def test_a_protected_path_blocks_the_proposal(rig: Rig) -> None:
     assert "push" not in rig.repositories.calls
 
 
-@pytest.mark.parametrize("timed_out", [False, True])
-async def test_a_proposal_that_fails_verify_is_not_pushed(tmp_path: Path, *, timed_out: bool) -> None:
+@pytest.mark.parametrize(
+    ("timed_out", "limit", "told"),
+    [
+        (False, None, "ended with 1"),
+        (True, None, "ran into its time limit"),
+        (False, Limit.MEMORY, "reached its limit `sandbox_limits.memory`"),
+    ],
+)
+async def test_a_proposal_that_fails_verify_is_not_pushed(
+    tmp_path: Path, *, timed_out: bool, limit: Limit | None, told: str
+) -> None:
     rig = Rig(tmp_path, project=make.project(verify=("make lint",)))
-    rig.sandbox.code, rig.sandbox.timed_out = 1, timed_out
+    rig.sandbox.code, rig.sandbox.timed_out, rig.sandbox.limit = 1, timed_out, limit
     rig.failing()
     await rig.sweep()
 
@@ -216,7 +226,7 @@ async def test_a_proposal_that_fails_verify_is_not_pushed(tmp_path: Path, *, tim
 
     case = await rig.case()
     assert (case.state, case.reason) == (CaseState.EXHAUSTED, Reason.VERIFY_FAILED)
-    assert "`make lint`" in (await rig.attempts())[0].note
+    assert f"`make lint` {told}" in (await rig.attempts())[0].note
     assert "push" not in rig.repositories.calls
 
 

@@ -50,7 +50,7 @@ def test_a_delegated_service_is_the_ground(tmp_path: Path) -> None:
 
 def test_a_daemon_that_has_moved_into_a_leaf_finds_the_same_ground(tmp_path: Path) -> None:
     service = delegated(second(tmp_path))
-    second(tmp_path, f"{SERVICE}/daemon", offered="")
+    delegated(second(tmp_path, f"{SERVICE}/daemon", offered=""))  # it belongs to our user, too
 
     ground = find_ground(tmp_path, f"0::/{SERVICE}/daemon\n")
 

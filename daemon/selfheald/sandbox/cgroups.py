@@ -63,8 +63,9 @@ def _second(root: Path, path: str) -> Ground | None:
         if base.is_relative_to(mounted) and _delegated(base, mounted):
             offered = (base / "cgroup.controllers").read_text(encoding="utf-8").split()
             folders = {name: base for name in WANTED if name in offered}
-            return Ground(version=2, folders=folders) if "memory" in folders or "pids" in folders else None
-    return None
+            if "memory" in folders or "pids" in folders:
+                return Ground(version=2, folders=folders)
+    return None  # or our own group is a leaf, and what lies above it is not ours
 
 
 def _delegated(base: Path, mounted: Path) -> bool:
