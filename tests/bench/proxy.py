@@ -1,6 +1,8 @@
 """How much later the first byte of a model's answer comes through the proxy, beside a direct request."""
 
+import statistics
 import time
+from dataclasses import dataclass
 from decimal import Decimal
 
 import httpx
@@ -25,34 +27,40 @@ BODY_BYTES = (10_000, 100_000, 1_000_000)
 """Of a request: an agent sends all of its conversation each time."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """Milliseconds until the first byte: by the clock, and of this process's CPU (agent and proxy are both in it)."""
+
+    wall: float
+    cpu: float
+
+
 async def measure(*, requests: int, rounds: int) -> Section:
     """Ask in turns, directly and through the proxy; every connection is kept."""
     figures: dict[str, object] = {}
     shown = table(
         "First byte of an answer, milliseconds",
-        "request, bytes",
-        "direct",
-        "through the proxy",
-        "added",
-        "least - most",
+        *("request, bytes", "direct", "through the proxy", "added", "least - most", "of it CPU", "least - most"),
     )
     async with provider_process() as url, model_client() as client:
-        gate = _gate(url, client)
+        wanted = PassageWanted(project=ProjectName("p"), agent=AGENT, budget=Budget(attempt_micros=10**12))
         async with (
-            gate.open(
-                PassageWanted(project=ProjectName("p"), agent=AGENT, budget=Budget(attempt_micros=10**12))
-            ) as way,
+            _gate(url, client).open(wanted) as way,
             httpx.AsyncClient(trust_env=False, headers={"authorization": f"Bearer {way.token}"}) as agent,
         ):
             for size in BODY_BYTES:
-                direct, through = await _in_turns(agent, url, way.model_url, size, requests=requests, rounds=rounds)
-                added = Sample([slow - fast for slow, fast in zip(through.values, direct.values, strict=True)])
-                shown.add_row(f"{size:,}", f"{direct.median:.2f}", f"{through.median:.2f}", *added.shown("{:.2f}"))
-                figures[f"{size}_bytes"] = {
-                    "direct_ms": direct.json(),
-                    "through_ms": through.json(),
-                    "added_ms": added.json(),
+                direct, through = await _in_turns(agent, (url, way.model_url), size, requests=requests, rounds=rounds)
+                pairs = list(zip(through, direct, strict=True))
+                told = {
+                    "direct_ms": Sample([one.wall for one in direct]),
+                    "through_ms": Sample([one.wall for one in through]),
+                    "added_ms": Sample([slow.wall - fast.wall for slow, fast in pairs]),
+                    "added_cpu_ms": Sample([slow.cpu - fast.cpu for slow, fast in pairs]),
                 }
+                medians = (f"{told[name].median:.2f}" for name in ("direct_ms", "through_ms"))
+                added = (*told["added_ms"].shown("{:.2f}"), *told["added_cpu_ms"].shown("{:.2f}"))
+                shown.add_row(f"{size:,}", *medians, *added)
+                figures[f"{size}_bytes"] = {name: sample.json() for name, sample in told.items()}
     note = f"The aim is less than {AIM} ms at the median. Each round is the median of {requests} requests of each kind."
     return Section(name="proxy", tables=[shown], notes=[note], figures=figures)
 
@@ -72,29 +80,30 @@ def _unheard(_: Event) -> None:
 
 
 async def _in_turns(
-    agent: httpx.AsyncClient, direct: str, proxy: str, size: int, *, requests: int, rounds: int
-) -> tuple[Sample, Sample]:
+    agent: httpx.AsyncClient, bases: tuple[str, str], size: int, *, requests: int, rounds: int
+) -> tuple[list[_Taken], list[_Taken]]:
     turn = {"role": "user", "content": [{"type": "input_text", "text": "a line of a log\n" * 60}]}
     asked = {"model": "m", "stream": True, "input": [turn] * max(1, size // 1_000)}
-    medians: tuple[list[float], list[float]] = ([], [])
+    medians: tuple[list[_Taken], list[_Taken]] = ([], [])
     for _ in range(rounds):
-        seconds: tuple[list[float], list[float]] = ([], [])
+        taken: tuple[list[_Taken], list[_Taken]] = ([], [])
         for _ in range(requests):
-            for kind, base in enumerate((direct, proxy)):
-                seconds[kind].append(await _first_byte(agent, f"{base}/responses", asked))
+            for kind, base in enumerate(bases):
+                taken[kind].append(await _first_byte(agent, f"{base}/responses", asked))
         for kind in (0, 1):
-            medians[kind].append(Sample(seconds[kind]).median * 1_000)
-    return Sample(medians[0]), Sample(medians[1])
+            wall, cpu = ([getattr(one, name) for one in taken[kind]] for name in ("wall", "cpu"))
+            medians[kind].append(_Taken(statistics.median(wall), statistics.median(cpu)))
+    return medians
 
 
-async def _first_byte(agent: httpx.AsyncClient, url: str, asked: dict[str, object]) -> float:
+async def _first_byte(agent: httpx.AsyncClient, url: str, asked: dict[str, object]) -> _Taken:
     request = agent.build_request("POST", url, json=asked)
-    begun = time.perf_counter()
+    wall, cpu = time.perf_counter(), time.process_time()
     answer = await agent.send(request, stream=True)
     try:
         chunks = answer.aiter_raw()
         await anext(chunks)
-        taken = time.perf_counter() - begun
+        taken = _Taken((time.perf_counter() - wall) * 1_000, (time.process_time() - cpu) * 1_000)
         async for _ in chunks:
             pass
     finally:

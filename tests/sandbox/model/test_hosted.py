@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from selfheald.sandbox.model.content import fetched, images
+from selfheald.sandbox.model.content import attachments, image_size
 from selfheald.sandbox.model.forms import Form
 from selfheald.sandbox.model.hosted import searches, strip
 
@@ -157,18 +157,18 @@ def test_google_gives_one_candidate() -> None:
     ],
 )
 def test_only_images_are_taken_for_images(form: Form, body: dict[str, Any], sizes: list[int]) -> None:
-    assert images(form, body) == sizes
+    assert [size for part in attachments(form, body) if (size := image_size(part))] == sizes
 
 
 @pytest.mark.parametrize("content", [None, "text", 5, [["x"]], [{"content": "x"}], {"content": [{"text": "x"}]}])
 def test_content_of_any_shape_asks_for_nothing(content: object) -> None:
-    assert not fetched(Form.RESPONSES, {"input": content})
+    assert attachments(Form.RESPONSES, {"input": content}) == []
 
 
 def test_an_address_among_a_tool_s_arguments_is_only_text() -> None:
     used = {"type": "tool_use", "name": "f", "input": {"image_url": "https://x.example", "source": {"type": "url"}}}
 
-    assert not fetched(Form.MESSAGES, {"messages": [{"role": "assistant", "content": [used]}]})
+    assert attachments(Form.MESSAGES, {"messages": [{"role": "assistant", "content": [used]}]}) == []
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,10 @@ from tests.sandbox.model.wire import raw_request
 from selfheald.domain.prices import PriceTable
 
 each_form = pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
+A_DOCUMENT = {
+    "type": "document",
+    "source": {"type": "content", "content": [{"type": "image", "source": {"type": "url", "url": "https://x/"}}]},
+}
 BEARER = f"Authorization: Bearer {TOKEN}"
 
 
@@ -218,6 +222,10 @@ async def test_what_is_sent_is_what_was_checked_whatever_was_written_twice() -> 
         ),
         (GEMINI, {"contents": [{"parts": [{"fileData": {"fileUri": "https://x.example/"}}]}]}),
         (GEMINI, {"contents": [{"parts": [{"functionResponse": {"parts": [{"fileData": {"fileUri": "x"}}]}}]}]}),
+        (MESSAGES, {"messages": [{"content": [{"type": "tool_result", "content": [A_DOCUMENT]}]}]}),
+        (CHAT, {"messages": [{"content": [{"type": "video_url", "video_url": {"url": "http://x.example/"}}]}]}),
+        (CHAT, {"messages": [{"content": [{"type": "file", "file": {"file_data": "https://x.example/a.pdf"}}]}]}),
+        (GEMINI, {"contents": [{"parts": [{"fileData": {"url": "data:,", "fileUri": "https://x.example/"}}]}]}),
         (GEMINI, {"systemInstruction": {"parts": [{"file_data": {"file_uri": "x"}}]}}),
     ],
 )

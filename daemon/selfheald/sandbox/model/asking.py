@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 from selfheald.domain.budget import SMALLEST_ANSWER, Wanted
 from selfheald.domain.prices import PriceTable
 from selfheald.sandbox.model.bounds import bound_of, bounded, require_plain_bounds
-from selfheald.sandbox.model.content import fetched, images
+from selfheald.sandbox.model.content import attachments, image_size, is_fetched
 from selfheald.sandbox.model.forms import Form, Route
 from selfheald.sandbox.model.hosted import searches, strip
 from selfheald.sandbox.model.problems import Problem, bad_request
@@ -43,7 +43,8 @@ def read_request(route: Route, raw: bytes, prices: PriceTable) -> Asked:
         stripped = tuple(strip(form, body))
     except RecursionError:
         raise _too_deep() from None
-    if fetched(form, body):
+    attached = attachments(form, body)
+    if any(is_fetched(part) for part in attached):
         raise bad_request("the provider may not be asked to fetch an address", "an address to fetch")
     require_plain_bounds(form, body)
     model = _model(route, body, prices)
@@ -53,7 +54,7 @@ def read_request(route: Route, raw: bytes, prices: PriceTable) -> Asked:
         body["stream_options"] = {**(options if isinstance(options, dict) else {}), "include_usage": True}
     wanted = Wanted(
         model=model,
-        input_tokens=_estimate(form, raw, body),
+        input_tokens=_estimate(raw, [size for part in attached if (size := image_size(part))]),
         output_tokens=bound_of(form, body),
         least_output=max(_thinking(body) + 1, SMALLEST_ANSWER),
     )
@@ -94,9 +95,8 @@ def _model(route: Route, body: dict[str, Any], prices: PriceTable) -> str:
     return model
 
 
-def _estimate(form: Form, raw: bytes, body: dict[str, Any]) -> int:
-    carried = images(form, body)
-    return max(len(raw) - sum(carried), 0) // BYTES_PER_TOKEN + len(carried) * TOKENS_PER_IMAGE
+def _estimate(raw: bytes, images: list[int]) -> int:
+    return max(len(raw) - sum(images), 0) // BYTES_PER_TOKEN + len(images) * TOKENS_PER_IMAGE
 
 
 def _thinking(body: dict[str, Any]) -> int:
