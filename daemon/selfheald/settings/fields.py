@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, BeforeValidator
 
 from selfheald.domain import globs
 from selfheald.domain.changes import check_when
@@ -18,6 +18,8 @@ _ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,200}")
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _SLUG = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})/(?!\.{1,2}\Z)[A-Za-z0-9._-]{1,100}")
 _HOST = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?")
+_PARAMETER = re.compile(r"[$%]\{\{[^(})]+\}\}")
+"""What Semaphore replaces in a pipeline file before it reads the conditions."""
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _PORTS = 65_536
 
@@ -71,6 +73,17 @@ def _environment_name(text: str) -> None:
 def _slug(text: str) -> None:
     if not _SLUG.fullmatch(text) or text.endswith(".git"):
         raise ValueError(f"`{text[:80]}` is no repository; write it as owner/name")
+
+
+def _when(text: str) -> None:
+    if found := _PARAMETER.search(text):
+        raise ValueError(f"`{found.group()[:80]}` is not filled in here: write the value itself")
+    check_when(text)
+
+
+def _as_text(value: object) -> object:
+    """`true` without quotes is text in a promotion's condition."""
+    return str(value).lower() if isinstance(value, bool) else value
 
 
 def _glob(text: str) -> None:
@@ -167,7 +180,9 @@ RateText = Annotated[str, Kind("rate", "a rate is expected, such as 3 per 24h"),
 Glob = Annotated[str, Kind("glob"), _checked(_glob)]
 Url = Annotated[str, Kind("address"), _checked(_url)]
 Slug = Annotated[str, Kind("owner/name"), _checked(_slug)]
-ConditionText = Annotated[str, Kind("condition"), _checked(check_when)]
+ConditionText = Annotated[
+    str, Kind("condition"), BeforeValidator(_as_text, json_schema_input_type=str | bool), _checked(_when)
+]
 Listen = Annotated[str, Kind("host:port"), _checked(split_address)]
 Egress = Annotated[str, Kind("host:port"), _checked(_egress)]
 Title = Annotated[str, Kind("text"), _checked(_title)]
