@@ -71,6 +71,24 @@ def test_a_pipeline_is_skipped_for_what_it_is(overrides: dict[str, Any], reason:
     assert decision.reason is reason
 
 
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        ("Experiment [skip selfheal]", Reason.SKIP_REQUESTED),
+        ("selfheal CI: x\n\nSelfheal-Case: 7", Reason.OWN_COMMIT),
+    ],
+)
+def test_a_pull_request_is_judged_by_the_message_of_its_head_too(message: str, reason: Reason) -> None:
+    request = make.pull_request(head_branch="feature", head_commit=make.sha(5))
+    seen = observation(make.pipeline(ref=make.pull_request_ref(), commit=make.sha(8)), pull_request=request)
+    at_head = replace(seen, source=SourceBranch(head=BranchHead(commit=make.sha(5), message=message)))
+    moved = replace(seen, source=SourceBranch(head=BranchHead(commit=make.sha(6), message=message)))
+
+    assert decide(at_head) == Skip(reason=reason, saw=next(one.saw for one in trace(at_head) if not one.allows))
+    assert isinstance(decided := decide(moved), Skip)
+    assert decided.reason is Reason.SUPERSEDED
+
+
 _BY_PROJECT: list[tuple[dict[str, Any], Reason]] = [
     ({"mode": Mode.OFF}, Reason.MODE_OFF),
     ({"mode": Mode.OBSERVE}, Reason.OBSERVE_ONLY),

@@ -114,6 +114,7 @@ class Rig:
             code_host=self.code_host,
             clock=self.clock,
             listener=self.hear,
+            look_again=timedelta(milliseconds=20),
         )
         pace = Pace(interval=make.later(seconds=30) - make.NOW, idle_interval=make.later(minutes=5) - make.NOW)
         self.sweeper = Sweeper(

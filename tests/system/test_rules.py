@@ -40,6 +40,7 @@ async def test_the_label_stop_ends_the_case_and_leaves_the_pull_request(house: H
 
 
 async def test_an_agent_at_work_is_stopped_when_its_branch_is_green_again(house: House) -> None:
+    house.settings["defaults"]["superseded_by"] = "pipeline"
     house.settings["agents"]["fixer"]["command"] = ["sh", "-c", "sleep 60"]
     async with house.daemon():
         await house.break_main()

@@ -61,6 +61,7 @@ def _superseder(outside: Outside) -> Superseder:
         code_host=outside.code_host,
         clock=outside.clock,
         listener=outside.events,
+        look_again=outside.configuration.poll.follow_interval,
     )
 
 

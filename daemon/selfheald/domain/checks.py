@@ -77,7 +77,7 @@ def _not_own_pull_request(seen: Observation) -> Check:
 
 
 def _not_own_commit(seen: Observation) -> Check:
-    by_message = made_by_selfheald(seen.pipeline.commit_message)
+    by_message = any(made_by_selfheald(message) for message in seen.messages)
     return Check(
         reason=Reason.OWN_COMMIT,
         question="Is the commit somebody else's?",
@@ -87,10 +87,10 @@ def _not_own_commit(seen: Observation) -> Check:
 
 
 def _not_told_to_skip(seen: Observation) -> Check:
-    told = SKIP_MARK in seen.pipeline.commit_message.lower()
+    told = any(SKIP_MARK in message.lower() for message in seen.messages)
     return Check(
         reason=Reason.SKIP_REQUESTED,
-        question=f"Is the commit message without {SKIP_MARK}?",
+        question=f"Is the failed commit's message without {SKIP_MARK}?",
         allows=not told,
         saw=f"{SKIP_MARK} {_yes(answer=told)}",
     )

@@ -70,6 +70,13 @@ class Observation:
         """Where a fix would start."""
         return origin_of(self.pipeline, self.pull_request)
 
+    @property
+    def messages(self) -> tuple[str, ...]:
+        """What the failed commit says. A pull request's pipeline has the message of the test merge, not of its head."""
+        head = self.source.head if self.source else None
+        of_head = (head.message,) if head and head.commit == self.origin.commit else ()
+        return (self.pipeline.commit_message, *of_head)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:

@@ -38,11 +38,11 @@ class Reason(StrEnum):
     OWN_BRANCH = "own_branch", "The branch is one of selfheald's own."
     OWN_PULL_REQUEST = "own_pull_request", "The pull request comes from one of selfheald's own branches."
     OWN_COMMIT = "own_commit", "The commit was made by selfheald, or merges one that was."
-    SKIP_REQUESTED = "skip_requested", "The commit message says `[skip selfheal]`."
+    SKIP_REQUESTED = "skip_requested", "The message of the failed commit says `[skip selfheal]`."
     DECLINED = "declined", "A human closed a proposal for this failure: a lasting no."
     ALREADY_OPEN = "already_open", "A case for this failure is open."
     ALREADY_ATTEMPTED = "already_attempted", "`limits.attempts_per_commit` is used up for the failed commit."
-    SUPERSEDED = "superseded", "A newer pipeline of the same branch and file has ended."
+    SUPERSEDED = "superseded", "The branch has a newer commit, or a newer pipeline of the same file has ended."
     # Pipelines: the limits that are reached
     CASES_PER_BRANCH = "cases_per_branch", "`limits.cases_per_branch` is reached."
     CASES_PER_PROJECT = "cases_per_project", "`limits.cases_per_project` is reached."

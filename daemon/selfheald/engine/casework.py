@@ -8,7 +8,7 @@ from datetime import timedelta
 import structlog
 from structlog.contextvars import bound_contextvars
 
-from selfheald.domain.case import Case, CaseState, advance
+from selfheald.domain.case import Case, CaseState, advance, stay
 from selfheald.domain.errors import NotFoundError, SelfhealdError
 from selfheald.domain.events import CaseMoved, Event, Trouble
 from selfheald.domain.ids import CaseId, OrganizationName
@@ -32,10 +32,10 @@ STEPS_AT_ONCE = 8
 
 TOUCHED = "others have pushed to our branch: it is theirs now"
 
-UNPUBLISHED = frozenset({CaseState.PUSHING, CaseState.VALIDATING})
+UNPUBLISHED = frozenset({CaseState.AWAITING_APPROVAL, CaseState.PUSHING, CaseState.VALIDATING})
 """Later on the branch may have moved by the merge of our own pull request."""
 
-WAITING = frozenset({CaseState.PUSHING, CaseState.VALIDATING, CaseState.PUBLISHING, CaseState.PROPOSED})
+WAITING = UNPUBLISHED | {CaseState.PUBLISHING, CaseState.PROPOSED}
 
 
 class Casework:
@@ -159,8 +159,12 @@ class Casework:
         if case.state in UNPUBLISHED:
             behind = await self._superseder.left_behind(case, target.project.superseded_by)
             if behind:
-                return behind
+                reason, note = behind
+                return after_left_behind(case, reason, now=self._clock.now()), note
         match case.state:
+            case CaseState.AWAITING_APPROVAL:
+                now = self._clock.now()
+                return stay(case, now=now, due_at=now + self._look_again), ""
             case CaseState.PUSHING:
                 return await self._push(case)
             case CaseState.VALIDATING:

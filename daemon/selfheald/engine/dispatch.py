@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 import structlog
 from structlog.contextvars import bound_contextvars
@@ -19,6 +20,7 @@ from selfheald.domain.ids import AgentName
 from selfheald.domain.policy import Project, Target
 from selfheald.domain.room import Claim, after_no_room
 from selfheald.domain.steps import after_attempt, used
+from selfheald.domain.superseding import after_left_behind
 from selfheald.domain.zone import Budget
 from selfheald.engine.heal import Healer
 from selfheald.engine.roster import Roster
@@ -184,11 +186,12 @@ class Dispatcher:
         log.info("case_waits", case=case.id, project=case.project, why=note, state=put_off.state)
 
     async def _work(self, case: Case, target: Target, budget: Budget) -> None:
-        """One attempt, with signs of life beside it; a lost lease (somebody steered) ends it."""
+        """One attempt, if its branch is still at the failed commit."""
         with bound_contextvars(case=case.id, project=case.project):
             try:
                 if behind := await self._superseder.left_behind(case, target.project.superseded_by):
-                    await self._move(case, *behind)
+                    reason, note = behind
+                    await self._move(case, after_left_behind(case, reason, now=self._clock.now()), note)
                     return
                 await self._attempt(case, target, budget)
             except SelfhealdError as error:
@@ -199,21 +202,33 @@ class Dispatcher:
                 log.exception("work_crashed")
 
     async def _attempt(self, case: Case, target: Target, budget: Budget) -> None:
+        """An attempt, with signs of life beside it; a lost lease (somebody steered) or a newer commit ends it."""
         work = asyncio.create_task(self._healer.attempt(case, target, budget), name=f"attempt {case.id}")
+        by = target.project.superseded_by
+        watch = asyncio.create_task(self._superseder.until_left_behind(case, by), name=f"branch of case {case.id}")
         held = case
         try:
-            while not (await asyncio.wait({work}, timeout=self._beat.total_seconds()))[0]:
+            while not (await self._pause(work, watch)):
                 renewed = await self._renew(held)
                 if renewed is None:
                     log.info("lease_lost")
                     return
                 held = renewed
-            await self._settle(held, target, work.result())
+            if work.done():
+                await self._settle(held, target, work.result())
+            else:
+                reason, note = watch.result()
+                await self._move(held, after_left_behind(held, reason, now=self._clock.now()), note)
         except asyncio.CancelledError:
             await asyncio.shield(self._stop(work, held))
             raise
         finally:
-            await self._end(work)
+            await self._end(work, watch)
+
+    async def _pause(self, *tasks: asyncio.Task[Any]) -> bool:
+        """Wait for a beat, or for one of the tasks; whether one has ended."""
+        seconds = self._beat.total_seconds()
+        return bool((await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED))[0])
 
     async def _renew(self, held: Case) -> Case | None:
         """Keep the lease; the held case, renewed or not, or ``None`` when somebody else changed it."""
@@ -230,9 +245,10 @@ class Dispatcher:
         await self._end(work)
         await self._give_back(held)
 
-    async def _end(self, work: asyncio.Task[Attempt]) -> None:
-        work.cancel()
-        await asyncio.gather(work, return_exceptions=True)
+    async def _end(self, *tasks: asyncio.Task[Any]) -> None:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _give_back(self, case: Case) -> None:
         after = advance(case, CaseState.QUEUED, now=self._clock.now(), tries=case.tries)

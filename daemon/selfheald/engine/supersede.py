@@ -1,5 +1,8 @@
 """Only the newest failure of a branch is healed: ends open cases whose branch moved on, is green again, or is gone."""
 
+import asyncio
+from datetime import timedelta
+
 import structlog
 
 from selfheald.domain.case import Case
@@ -8,7 +11,8 @@ from selfheald.domain.events import CaseMoved
 from selfheald.domain.ids import ProjectName
 from selfheald.domain.pipeline import Pipeline
 from selfheald.domain.policy import SupersededBy
-from selfheald.domain.superseding import after_left_behind, after_newer_pipeline, left_behind
+from selfheald.domain.reasons import Reason
+from selfheald.domain.superseding import after_newer_pipeline, left_behind
 from selfheald.ports import CaseBook, Clock, CodeHost, Journal, Listener
 
 log = structlog.get_logger()
@@ -23,13 +27,21 @@ class Superseder:
     """Asks the store and GitHub whether a case is still about its branch's newest failure."""
 
     def __init__(
-        self, *, journal: Journal, cases: CaseBook, code_host: CodeHost, clock: Clock, listener: Listener
+        self,
+        *,
+        journal: Journal,
+        cases: CaseBook,
+        code_host: CodeHost,
+        clock: Clock,
+        listener: Listener,
+        look_again: timedelta,
     ) -> None:
         self._journal = journal
         self._cases = cases
         self._code_host = code_host
         self._clock = clock
         self._listener = listener
+        self._look_again = look_again
 
     async def sweep(self, project: ProjectName) -> None:
         """End the project's cases that a newer pipeline has overtaken, also those that an agent works on."""
@@ -47,8 +59,8 @@ class Superseder:
         after = after_newer_pipeline(case, newer, now=self._clock.now())
         return None if newer is None or after is case else (after, _note(newer))
 
-    async def left_behind(self, case: Case, by: SupersededBy) -> tuple[Case, str] | None:
-        """The case as it ends because its branch moved on or is gone, with a note; ``None``: it goes on.
+    async def left_behind(self, case: Case, by: SupersededBy) -> tuple[Reason, str] | None:
+        """Why the case ends because its branch moved on or is gone, with a note; ``None``: it goes on.
 
         Not known is no: the branch is looked at again before the next step.
         """
@@ -63,7 +75,14 @@ class Superseder:
         if reason is None:
             return None
         note = f"{case.source_branch} is at {head.commit} now" if head else GONE
-        return after_left_behind(case, reason, now=self._clock.now()), note
+        return reason, note
+
+    async def until_left_behind(self, case: Case, by: SupersededBy) -> tuple[Reason, str]:
+        """Look at the case's branch now and then until it has moved on or is gone."""
+        while True:
+            await asyncio.sleep(self._look_again.total_seconds())
+            if behind := await self.left_behind(case, by):
+                return behind
 
     async def _end(self, case: Case) -> None:
         for _ in range(TRIES):
