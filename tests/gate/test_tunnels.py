@@ -199,7 +199,7 @@ async def test_a_connection_without_a_byte_ends_after_a_while() -> None:
         ended.set()
         writer.close()
 
-    async with server(silent) as port, proxy(("127.0.0.1", port), idle_seconds=0.3) as through:
+    async with server(silent) as port, proxy(("127.0.0.1", port), idle_seconds=2) as through:
         reader, writer = await through.tunnel(f"127.0.0.1:{port}")
 
         assert await asyncio.wait_for(_end(reader), SECONDS)
