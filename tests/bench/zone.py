@@ -104,25 +104,37 @@ async def confined(opening: NetworkGate, folder: Path) -> float:
     return (said[0] - began) * 1000
 
 
+async def boxed(folder: Path) -> float:
+    """Milliseconds until the bare program has said something in the sandbox, without a passage."""
+    said: list[float] = []
+    began = time.perf_counter()
+    limit = timedelta(seconds=SECONDS)
+    command = Command(argv=BARE, tree=folder / "tree", home=folder / "home", timeout=limit)
+    await Bubblewrap().run(command, lambda _: said.append(time.perf_counter()))
+    return (said[0] - began) * 1000
+
+
 async def measure(folder: Path, *, rounds: int) -> Section:
-    """Both in turns, after one of each that does not count."""
+    """All in turns, after one of each that does not count."""
     for name in ("tree", "home"):
         (folder / name).mkdir(parents=True)
-    plain, zoned = [], []
+    plain, alone, zoned = list[float](), list[float](), list[float]()
     async with gate() as opening:
         for number in range(rounds + 1):
-            taken = await bare(), await confined(opening, folder)
+            taken = await bare(), await boxed(folder), await confined(opening, folder)
             if number:
-                plain.append(taken[0])
-                zoned.append(taken[1])
+                for figures, one in zip((plain, alone, zoned), taken, strict=True):
+                    figures.append(one)
     samples = {
         "bare_ms": Sample(plain),
+        "sandbox_ms": Sample(alone),
         "zone_ms": Sample(zoned),
         "added_ms": Sample([one - other for one, other in zip(zoned, plain, strict=True)]),
     }
     shown = table("Start of a program in the agent's zone, milliseconds", "", "median", "min - max")
     shown.add_row("bare", *samples["bare_ms"].shown("{:.0f}"))
-    shown.add_row("in the sandbox, until the model's door has answered it", *samples["zone_ms"].shown("{:.0f}"))
+    shown.add_row("in the sandbox alone", *samples["sandbox_ms"].shown("{:.0f}"))
+    shown.add_row("in the zone, until the model's door has answered it", *samples["zone_ms"].shown("{:.0f}"))
     shown.add_row(f"added (aim: {AIM_MS})", *samples["added_ms"].shown("{:.0f}"))
     return Section(
         name="zone", tables=[shown], notes=(), figures={name: sample.json() for name, sample in samples.items()}
