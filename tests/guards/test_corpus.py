@@ -100,8 +100,8 @@ def test_each_framework_has_enough_diffs(verdict: Verdict) -> None:
 
 
 def test_the_corpora_are_as_large_as_promised() -> None:
-    assert len(WEAKENING) >= 380
-    assert len(HONEST) >= 400
+    assert len(WEAKENING) >= 500
+    assert len(HONEST) >= 500
 
 
 def test_each_diff_has_a_name_of_its_own() -> None:
