@@ -55,6 +55,14 @@ async def test_files_without_a_name_count_while_they_are_open(folders: tuple[Pat
     assert not await full(folders, 2 * MIB)
 
 
+async def test_empty_files_count_too(folders: tuple[Path, Path]) -> None:
+    for number in range(300):
+        (folders[0] / str(number)).touch()
+
+    assert await full(folders, MIB)
+    assert not await full(folders, 2 * MIB)
+
+
 async def test_a_deep_tree_is_walked(folders: tuple[Path, Path]) -> None:
     handle = os.open(folders[0], os.O_RDONLY)
     for _ in range(3000):

@@ -1,6 +1,7 @@
 """Limits of a run: each by what this machine has, and by looks alone."""
 
 import os
+import sys
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -20,6 +21,9 @@ BOMB = "for i in $(seq 200); do sleep 60 & done; sleep 60"
 BUSY = "while :; do :; done"
 FILL = "for i in 1 2 3 4 5 6; do head -c 8m /dev/zero > fill.$i; done; sleep 60"
 HIDDEN = "exec 8> a 9> b; rm a b; head -c 24m /dev/zero >&8; head -c 24m /dev/zero >&9; sleep 60"
+
+PYTHON = Path(sys.executable).resolve()
+"""The interpreter itself: the sandbox shows nothing of a virtual environment."""
 
 NARROW = SandboxLimits(memory=128 * MIB, processes=100, cpu_time=timedelta(seconds=1), disk=32 * MIB)
 
@@ -76,6 +80,17 @@ async def test_what_is_written_to_memory_counts_as_memory(limiter: Limiter, comm
         command,
         "for i in 1 2 3 4 5 6 7 8; do head -c 24m /dev/zero > /tmp/$i; done; sleep 60",
     )
+
+    assert ended.limit is Limit.MEMORY
+
+
+async def test_files_in_memory_without_a_name_count_as_memory(limiter: Limiter, command: Command) -> None:
+    script = (
+        "import os, time\nfor name in range(8): os.write(os.memfd_create(str(name)), bytes(24 << 20))\ntime.sleep(60)"
+    )
+    hidden = replace(command, argv=(str(PYTHON), "-I", "-c", script), mounts=(Path(sys.base_prefix),))
+
+    ended = await Bubblewrap(limiter=limiter).run(hidden, lambda _: None)
 
     assert ended.limit is Limit.MEMORY
 

@@ -11,10 +11,13 @@ from pathlib import Path
 BLOCK = 512
 """Bytes of a block, as ``stat`` counts them."""
 
+SMALLEST_FILE = 4096
+"""Bytes that a file counts at least: a disk has room for so many of them only, even if they are empty."""
+
 WALK_SECONDS = 60.0
 """How long a walk may take."""
 
-REST_SECONDS = 60.0
+REST_SECONDS = 20.0
 """Between two walks that nothing has asked for: what a run takes may be hidden by what others free."""
 
 PAUSE = 10.0
@@ -33,7 +36,7 @@ class Disk:
 
     async def full(self, pids: Callable[[], Iterable[int]]) -> bool:
         """Whether the run has taken more than it may. ``pids`` may hold files that have no name any more."""
-        fallen = self._fallen()
+        fallen = self._fallen_by(self._limit // 2)  # others may free some meanwhile
         since = time.monotonic() - self._walked
         if since < (PAUSE * self._took if fallen else REST_SECONDS):
             return False
@@ -44,11 +47,11 @@ class Disk:
         self._walked = time.monotonic()
         self._took = self._walked - began
         # When something is hidden from us, what the disk itself says counts.
-        return fallen if taken is None else taken > self._limit
+        return self._fallen_by(self._limit) if taken is None else taken > self._limit
 
-    def _fallen(self) -> bool:
+    def _fallen_by(self, size: int) -> bool:
         now = [_free(folder) for folder in self._folders]
-        return any(before - left >= self._limit for before, left in zip(self._free, now, strict=True))
+        return any(before - left >= size for before, left in zip(self._free, now, strict=True))
 
 
 def _free(folder: Path) -> int:
@@ -60,15 +63,18 @@ def _free(folder: Path) -> int:
 
 
 async def _walked(folders: Sequence[Path]) -> int | None:
-    """Bytes under the folders; ``None`` when it cannot see or finish all of them.
+    """Bytes under the folders; ``None`` when it cannot see or finish all of them. A file counts as a block at least."""
+    sizes = await _counted(folders, "--block-size=1")
+    files = await _counted(folders, "--inodes") if sizes is not None else None
+    return None if sizes is None or files is None else max(sizes, files * SMALLEST_FILE)
 
-    By ``du``, which follows no link, counts a hard link once and copes with any depth.
-    """
+
+async def _counted(folders: Sequence[Path], what: str) -> int | None:
+    """By ``du``, which follows no link, counts a hard link once and copes with any depth."""
     program = shutil.which("du") or "du"
-    quiet = asyncio.subprocess.DEVNULL
     process = await asyncio.create_subprocess_exec(
-        *(program, "--total", "--summarize", "--block-size=1", "--one-file-system", "--", *map(str, folders)),
-        stdin=quiet,
+        *(program, "--total", "--summarize", what, "--one-file-system", "--", *map(str, folders)),
+        stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         env={"LC_ALL": "C"},

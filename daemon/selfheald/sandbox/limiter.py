@@ -26,6 +26,7 @@ from selfheald.ports import Exit
 from selfheald.sandbox.cgroups import COUNTED, PREFIX, Ground, Group, find_ground, left_behind, prepare
 from selfheald.sandbox.disk import Disk
 from selfheald.sandbox.family import Process
+from selfheald.sandbox.memory import PAGE, shared_memory, weight
 
 log = structlog.get_logger()
 
@@ -42,7 +43,6 @@ LARGEST_FILE = 4 * GIB
 """Bytes of one file, unless ``disk`` is less."""
 
 TICKS = os.sysconf("SC_CLK_TCK")
-PAGE = os.sysconf("SC_PAGE_SIZE")
 
 REMOVE_ROUNDS = 500
 REMOVE_PAUSE = 0.01
@@ -173,6 +173,7 @@ class Hold:
         self._limits = limits
         self._group = group
         self._disk = disk
+        self._shared = shared_memory()
 
     @property
     def entrances(self) -> list[Path]:
@@ -227,21 +228,13 @@ class Hold:
 
     def _heavy(self, living: Sequence[Process], scratch: Callable[[], int]) -> bool:
         limit = self._limits.memory
-        most = sum(process.pages for process in living) * PAGE + scratch()  # pages that are shared count for each
-        return most > limit and sum(map(_weight, living)) + scratch() > limit
+        # At first what is cheap to see: pages that are shared count for each, and what others write to memory counts.
+        most = sum(process.pages for process in living) * PAGE + max(scratch(), shared_memory() - self._shared)
+        return most > limit and weight(living, scratch()) > limit
 
 
 def _cpu_seconds(living: Sequence[Process]) -> float:
     return sum(process.ticks for process in living) / TICKS
-
-
-def _weight(process: Process) -> int:
-    """Bytes of a process, its part of shared pages only; all of them where the kernel does not say."""
-    try:
-        lines = Path(f"/proc/{process.pid}/smaps_rollup").read_text(encoding="ascii").splitlines()
-        return next(int(line.split()[1]) << 10 for line in lines if line.startswith("Pss:"))
-    except (OSError, StopIteration):
-        return process.pages * PAGE
 
 
 def _kernel() -> tuple[int, ...]:
