@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import httpx
 import pytest
+from starlette.types import Receive, Scope, Send
 from tests.sandbox.model.forms import MESSAGES, RESPONSES, Form
-from tests.sandbox.model.provider import event_text, goes_on, provider, says, sends
+from tests.sandbox.model.provider import Seen, event_text, goes_on, provider, says, sends
 from tests.sandbox.model.rig import Asker, proxied
 from tests.sandbox.model.test_passing import each_form
 
@@ -21,6 +22,15 @@ async def until(true: Callable[[], object]) -> None:
     async with asyncio.timeout(10):
         while not true():  # noqa: ASYNC110 - what changes has no event of its own
             await asyncio.sleep(0)
+
+
+async def at_rest(count: Callable[[], int]) -> None:
+    """Wait until something has begun, and then does not change for many turns of the loop."""
+    turns, last = 0, 0
+    async with asyncio.timeout(20):
+        while turns < 2_000:
+            await asyncio.sleep(0)
+            turns, last = (turns + 1 if count() == last > 0 else 0), count()
 
 
 @each_form
@@ -177,6 +187,28 @@ async def test_an_endless_answer_is_cut_off() -> None:
     async with provider(sends([chunk] * 70, headers=STREAM)) as model, proxied(model.url) as agent:
         with pytest.raises(httpx.RemoteProtocolError):
             await agent.ask(RESPONSES, stream=True)
+
+
+async def test_a_provider_waits_for_an_agent_that_reads_slowly() -> None:
+    chunk, chunks, sent = b"x" * 1_000_000, 40, 0
+
+    async def answer(_: Seen, __: Scope, ___: Receive, send: Send) -> None:
+        nonlocal sent
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for _ in range(chunks):
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            sent += 1
+        await send({"type": "http.response.body", "body": b""})
+
+    async with (
+        provider(answer) as model,
+        proxied(model.url) as agent,
+        agent.http.stream("POST", "/responses", headers=RESPONSES.token, json=streaming()) as read,
+    ):
+        await at_rest(lambda: sent)
+        assert 0 < sent < chunks
+
+        assert await read.aread() == chunk * chunks
 
 
 async def test_requests_beyond_a_number_wait_for_others() -> None:
