@@ -195,9 +195,9 @@ async def test_a_provider_waits_for_an_agent_that_reads_slowly() -> None:
     async def answer(_: Seen, __: Scope, ___: Receive, send: Send) -> None:
         nonlocal sent
         await send({"type": "http.response.start", "status": 200, "headers": []})
-        for _ in range(chunks):
+        for number in range(chunks):
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
-            sent += 1
+            sent = number + 1
         await send({"type": "http.response.body", "body": b""})
 
     async with (
