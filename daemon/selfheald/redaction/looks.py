@@ -45,7 +45,7 @@ def is_placeholder(value: str) -> bool:
 
 def is_random(value: str) -> bool:
     """Whether a value looks as if it were made by chance: no word, path, version, hash, email or UUID."""
-    return _is_random(value, shortest=16, bits=3.0, changes=0.22)
+    return _is_random(value, shortest=16, bits=3.0, changes=0.18)
 
 
 def is_mixed(value: str) -> bool:
