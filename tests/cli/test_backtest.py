@@ -104,6 +104,27 @@ async def test_what_still_waits_is_told_with_its_meaning(house: House) -> None:
     assert "`limits.cases_per_project` is reached." in told.out
 
 
+@pytest.mark.parametrize(
+    ("arguments", "limits", "reason"),
+    [
+        (("--unfixed",), {"cooldown": "2h"}, "cooldown"),
+        (("--open-for", "1d"), {"open_pull_requests": 1}, "open_pull_requests"),
+        (("--cost", "0.5"), {"cost_usd_per_day": 0.5}, "cost_per_day"),
+    ],
+)
+async def test_what_cases_come_to_may_be_assumed(
+    house: House, arguments: tuple[str, ...], limits: dict[str, object], reason: str
+) -> None:
+    house.settings["defaults"]["limits"] = limits
+    await house.town.finished(await house.break_main())
+
+    (freely,) = (await house.selfheald("backtest", "--json")).json["projects"]
+    (held_back,) = (await house.selfheald("backtest", "--json", *arguments)).json["projects"]
+
+    assert (freely["cases"], freely["waiting"]) == (2, {})
+    assert (held_back["cases"], held_back["waiting"]) == (1, {reason: 1})
+
+
 async def test_a_semaphore_that_does_not_answer_is_told(house: House) -> None:
     house.environment["SEMAPHORE_API_TOKEN"] = "wrong"
 
@@ -115,7 +136,11 @@ async def test_a_semaphore_that_does_not_answer_is_told(house: House) -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
-    [(("--project", "nobody"), "there is no project nobody; configured are billing"), (("--since", "soon"), "30s, 5m")],
+    [
+        (("--project", "nobody"), "there is no project nobody; configured are billing"),
+        (("--since", "soon"), "30s, 5m"),
+        (("--cost", "nan"), "'nan' is no amount of dollars, such as 2.50"),
+    ],
 )
 async def test_wrong_usage_is_told(house: House, arguments: tuple[str, ...], words: str) -> None:
     told = await house.selfheald("backtest", *arguments)

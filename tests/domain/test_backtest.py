@@ -1,16 +1,21 @@
 """The past decided again: what would have been healed."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
+import pytest
 from tests import builders as make
 from tests.builders import NOW
 
-from selfheald.domain.backtest import Past, ProjectBacktest, backtest
+from selfheald.domain.assumed import Assumed
+from selfheald.domain.backtest import ProjectBacktest, backtest
 from selfheald.domain.conditions.language import Condition
-from selfheald.domain.ids import PipelineId, ProjectName, Sha
+from selfheald.domain.ids import PipelineId, ProjectName, Sha, WorkflowId
+from selfheald.domain.past import Past
 from selfheald.domain.pipeline import Pipeline
-from selfheald.domain.policy import Project, Rate
+from selfheald.domain.policy import Project, Rate, SupersededBy
 from selfheald.domain.reasons import Reason
 
 HOUR = timedelta(hours=1)
@@ -30,9 +35,12 @@ def failed(number: int, *, ends: datetime, **overrides: Any) -> Pipeline:
     return make.pipeline(**default | overrides)
 
 
-def replay(*pipelines: Pipeline, project: Project | None = None, until: datetime = UNTIL) -> ProjectBacktest:
+def replay(
+    *pipelines: Pipeline, project: Project | None = None, until: datetime = UNTIL, assumed: Assumed | None = None
+) -> ProjectBacktest:
     target = make.target(project=project or make.project())
-    (told,) = backtest([Past(target=target, pipeline=pipeline) for pipeline in pipelines], until=until)
+    past = [Past(target=target, pipeline=pipeline) for pipeline in pipelines]
+    (told,) = backtest(past, until=until, assumed=assumed)
     return told
 
 
@@ -63,16 +71,90 @@ def test_reasons_are_counted_the_most_frequent_first() -> None:
     assert told.cases == 0
 
 
-def test_a_newer_pipeline_counts_only_once_it_has_ended() -> None:
+@pytest.mark.parametrize(
+    ("by", "names"), [(SupersededBy.COMMIT, ["ppl-2"]), (SupersededBy.PIPELINE, ["ppl-1", "ppl-2"])]
+)
+def test_a_newer_commit_counts_as_soon_as_it_is_built_a_newer_pipeline_once_it_has_ended(
+    by: SupersededBy, names: list[str]
+) -> None:
     main = make.branch("main")
     old = failed(1, ends=NOW, ref=main)
     newer = failed(2, ends=NOW + HOUR, ref=main)
     slow = failed(3, ends=NOW + 2 * HOUR, created_at=NOW, ref=main)
 
-    told = replay(old, newer, slow)
+    told = replay(old, newer, slow, project=make.project(superseded_by=by))
 
-    assert [name for name, _ in healed(told)] == ["ppl-1", "ppl-2"]
-    assert told.skipped == {Reason.SUPERSEDED: 1}
+    assert [name for name, _ in healed(told)] == names
+    assert told.skipped == {Reason.SUPERSEDED: 3 - len(names)}
+
+
+@pytest.mark.parametrize("again", [{"rerun_of": WorkflowId("wf-1")}, {"promotion_of": PipelineId("ppl-1")}])
+def test_a_rerun_of_an_older_commit_makes_no_newer_one(again: dict[str, Any]) -> None:
+    main = make.branch("main")
+    old = failed(1, ends=NOW, ref=main)
+    rerun = failed(3, created_at=NOW + HOUR, ends=NOW + 3 * HOUR, commit=old.commit, ref=main, **again)
+    newer = failed(2, created_at=NOW + timedelta(minutes=1), ends=NOW + 2 * HOUR, ref=main)
+
+    assert [name for name, _ in healed(replay(old, newer, rerun))] == ["ppl-1", "ppl-2"]
+
+
+def test_a_branch_that_was_pushed_back_is_at_its_older_commit() -> None:
+    main = make.branch("main")
+    green = make.passed_pipeline(id="green", commit=make.sha(1), ref=main, created_at=NOW, done_at=NOW)
+    newer = make.passed_pipeline(id="newer", commit=make.sha(2), ref=main, created_at=NOW + HOUR, done_at=NOW + HOUR)
+
+    told = replay(green, newer, failed(1, ends=NOW + 2 * HOUR, ref=main))
+
+    assert [name for name, _ in healed(told)] == ["ppl-1"]
+
+
+def test_a_branch_rests_when_its_cases_are_not_fixed() -> None:
+    project, main = limits(cooldown=2 * HOUR), make.branch("main")
+    past = (failed(1, ends=NOW, ref=main), failed(2, ends=NOW + HOUR, ref=main), failed(3, ends=NOW + HOUR))
+
+    told = replay(*past, project=project, assumed=Assumed(fixed=False))
+
+    assert healed(told) == [("ppl-1", NOW), ("ppl-3", NOW + HOUR), ("ppl-2", NOW + 2 * HOUR)]
+    assert len(healed(replay(*past, project=project))) == 3
+
+
+def test_open_pull_requests_hold_back_until_they_are_merged() -> None:
+    project = limits(open_pull_requests=1)
+    past = failed(1, ends=NOW), failed(2, ends=NOW + HOUR)
+
+    merged = replay(*past, project=project, assumed=Assumed(open_for=5 * HOUR))
+    waits = replay(*past, project=project, assumed=Assumed(open_for=5 * DAY))
+    never = replay(*past, project=project, assumed=Assumed(open_for=5 * DAY, fixed=False))
+
+    assert healed(merged) == [("ppl-1", NOW), ("ppl-2", NOW + 5 * HOUR)]
+    assert waits.skipped == {Reason.OPEN_PULL_REQUESTS: 1}
+    assert never.cases == 2
+
+
+def test_what_cases_cost_counts_for_the_day() -> None:
+    project = limits(cost_usd_per_day=Decimal(2), cost_usd_per_day_of_all=Decimal(3))
+    ours = make.target(project=project)
+    other = make.target(project=replace(project, name=ProjectName("other")))
+    past = [Past(target=ours, pipeline=failed(number, ends=NOW)) for number in (1, 2, 3)]
+    past += [Past(target=other, pipeline=failed(number, ends=NOW + HOUR)) for number in (4, 5)]
+
+    told = {one.project: one for one in backtest(past, until=UNTIL, assumed=Assumed(cost_micros=1_000_000))}
+    midnight = (NOW + DAY).replace(hour=0)
+
+    assert [at for _, at in healed(told[ours.project.name])] == [NOW, NOW, midnight]
+    assert [at for _, at in healed(told[other.project.name])] == [NOW + HOUR, midnight]
+
+
+@pytest.mark.parametrize(
+    ("assumed", "words"),
+    [
+        (Assumed(), "costs 0.00 USD and is a fix that is merged at once."),
+        (Assumed(open_for=DAY, cost_micros=1_500_000), "costs 1.50 USD and is a fix, whose pull request is merged"),
+        (Assumed(fixed=False), "comes to nothing, so that its branch rests"),
+    ],
+)
+def test_what_is_assumed_is_told(assumed: Assumed, words: str) -> None:
+    assert any(words in line for line in assumed.told())
 
 
 def test_a_branch_that_is_green_again_is_not_healed() -> None:

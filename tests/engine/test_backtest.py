@@ -5,10 +5,10 @@ from tests.fakes.ci import FakeCI
 from tests.fakes.code_host import FakeCodeHost
 from tests.fakes.repositories import FakeRepositories
 
-from selfheald.domain.backtest import Past as Decidable
 from selfheald.domain.conditions.language import Condition
 from selfheald.domain.conditions.ranges import CommitRange, RangeChanges
 from selfheald.domain.errors import TransientError
+from selfheald.domain.past import Past as Decidable
 from selfheald.engine.backtest import PastReader
 
 SINCE = make.ago(days=1)

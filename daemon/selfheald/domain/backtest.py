@@ -1,61 +1,28 @@
 """What would have been healed: the past decided again, with today's rules. Pure.
 
 The same function decides as in the daemon. What it is told of the past is simulated: each pipeline is looked at when it
-ended, knowing only the pipelines that had ended by then, and each case is one attempt that ends at once and comes to
-nothing: no pull request stays open, nothing is spent, no branch has to rest, nobody says no.
+ended, knowing only the pipelines that had begun or ended by then, and each case comes to what is assumed of all.
 """
 
 import heapq
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from selfheald.domain.conditions.ranges import CommitRange, RangeChanges
+from selfheald.domain.assumed import Assumed, AssumedCases
+from selfheald.domain.branch import BranchHead
 from selfheald.domain.decide import decide
 from selfheald.domain.decision import Decision, Defer, Heal
-from selfheald.domain.history import History
-from selfheald.domain.ids import PipelineId, ProjectName, Sha
-from selfheald.domain.observation import Observation, Origin, origin_of
-from selfheald.domain.pipeline import Pipeline
-from selfheald.domain.policy import Rate, Target
-from selfheald.domain.proposal import PullRequest
+from selfheald.domain.ids import PipelineId, ProjectName, Sha, Slug
+from selfheald.domain.observation import Observation, SourceBranch
+from selfheald.domain.past import Past
+from selfheald.domain.pipeline import Pipeline, Ref, RefKind
 from selfheald.domain.reasons import Reason
-
-ASSUMPTIONS = (
-    "A failed pipeline is looked at when it ends, and again when it was put off.",
-    "A case is one attempt that ends at once, without an outcome.",
-    "So it counts for attempts_per_commit, cases_per_branch and cases_per_project, and for no other limit.",
-    "Nobody says no, and no commit of selfheald's own is known but by its message.",
-    "Pull requests and changed files are taken as they are now.",
-    "The mode observe counts as heal.",
-)
-"""What the replay takes for granted, for people."""
 
 _NEVER_CHANGES = frozenset({Reason.DETAILS_PENDING, Reason.UNAVAILABLE})
 """Asking again would give the same answer: nothing more is read during a replay."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Past:
-    """A pipeline that has ended, with what its decision needs besides."""
-
-    target: Target
-    pipeline: Pipeline
-    pull_request: PullRequest | None = None
-    previous_commit: Sha | None = None
-    """What was built before on the same branch."""
-    changes: Mapping[CommitRange, RangeChanges] | None = field(default_factory=dict)
-
-    @property
-    def ended_at(self) -> datetime:
-        """When it could be decided upon."""
-        return self.pipeline.done_at or self.pipeline.created_at
-
-    @property
-    def origin(self) -> Origin:
-        """Where a fix would start."""
-        return origin_of(self.pipeline, self.pull_request)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,12 +57,12 @@ class ProjectBacktest:
     """What would still be put off at the end."""
 
 
-def backtest(past: Sequence[Past], *, until: datetime) -> tuple[ProjectBacktest, ...]:
+def backtest(past: Sequence[Past], *, until: datetime, assumed: Assumed | None = None) -> tuple[ProjectBacktest, ...]:
     """Decide upon everything that failed, oldest end first, as known at that moment; by project, in order of name.
 
     All projects are replayed together: attempts are counted by commit, and two projects may build the same repository.
     """
-    replayed = tuple(_Replay(past, until).run())
+    replayed = tuple(_Replay(past, assumed or Assumed(), until).run())
     return tuple(_of_project(name, past, replayed) for name in sorted({one.target.project.name for one in past}))
 
 
@@ -115,22 +82,17 @@ def _of_project(name: ProjectName, past: Sequence[Past], replayed: Sequence[Repl
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _SimulatedCase:
-    past: Past
-    opened_at: datetime
-
-
 class _Replay:
     """The simulated world, moving forward in time."""
 
-    def __init__(self, past: Sequence[Past], until: datetime) -> None:
+    def __init__(self, past: Sequence[Past], assumed: Assumed, until: datetime) -> None:
         self._ends = sorted(past, key=lambda one: one.ended_at)
         self._until = until
         self._ended = 0
         self._newest: dict[tuple[str, str, str], Pipeline] = {}
         """By project, what was built and file: the one created last among those that have ended."""
-        self._cases: list[_SimulatedCase] = []
+        self._built = _built(past)
+        self._cases = AssumedCases(assumed)
 
     def run(self) -> Iterator[Replayed]:
         """Decide until nothing is left to be asked again; of those due at once, the one created last comes first."""
@@ -157,13 +119,14 @@ class _Replay:
             target=past.target,
             pipeline=past.pipeline,
             pull_request=past.pull_request,
-            history=self._history(past, now),
+            history=replace(self._cases.history(past, now), newer_pipeline=self._newer(past)),
             now=now,
+            source=self._source(past, now),
             changes=past.changes,
         )
         decision = decide(seen)
         if isinstance(decision, Heal):
-            self._cases.append(_SimulatedCase(past=past, opened_at=now))
+            self._cases.open(past, now)
         return decision
 
     def _end(self, past: Past) -> None:
@@ -171,42 +134,33 @@ class _Replay:
         if newest is None or newest.created_at < past.pipeline.created_at:
             self._newest[_line(past)] = past.pipeline
 
-    def _history(self, past: Past, now: datetime) -> History:
-        limits, branch = past.target.project.limits, past.origin.source_branch
-        in_project = [case for case in self._cases if case.past.target.project.name == past.target.project.name]
-        on_branch = [case for case in in_project if branch and case.past.origin.source_branch == branch]
-        by_branch = _Window.of(on_branch, limits.cases_per_branch, now)
-        by_project = _Window.of(in_project, limits.cases_per_project, now)
-        return History(
-            attempts_on_commit=sum(_same_failure(case.past, past) for case in self._cases),
-            newer_pipeline=self._newer(past),
-            previous_commit=past.previous_commit,
-            cases_on_branch=by_branch.cases,
-            cases_in_project=by_project.cases,
-            window_frees_at=min((w.frees_at for w in (by_branch, by_project) if w.frees_at), default=None),
-        )
-
     def _newer(self, past: Past) -> PipelineId | None:
         newest = self._newest[_line(past)]
         return newest.id if newest.created_at > past.pipeline.created_at else None
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Window:
-    cases: int
-    frees_at: datetime | None
-    """When there is one case less, if the limit is reached."""
-
-    @classmethod
-    def of(cls, cases: Sequence[_SimulatedCase], rate: Rate, now: datetime) -> "_Window":
-        opened = [case.opened_at for case in cases if case.opened_at > now - rate.window]
-        reached = opened and len(opened) >= rate.count
-        return cls(cases=len(opened), frees_at=min(opened) + rate.window if reached else None)
+    def _source(self, past: Past, now: datetime) -> SourceBranch | None:
+        """The branch as it was: what was built of it last. Of a pull request's branch that is not known."""
+        if past.pipeline.ref.kind is not RefKind.BRANCH:
+            return None
+        built = self._built.get((past.target.repository, past.pipeline.ref), ())
+        already = bisect_right(built, now, key=lambda pipeline: pipeline.created_at)
+        if not already:
+            return None
+        newest = built[already - 1]
+        return SourceBranch(head=BranchHead(commit=newest.commit, message=newest.commit_message))
 
 
 def _line(past: Past) -> tuple[str, str, str]:
     return past.target.project.name, str(past.pipeline.ref), past.pipeline.file
 
 
-def _same_failure(one: Past, other: Past) -> bool:
-    return one.target.repository == other.target.repository and one.origin.commit == other.origin.commit
+def _built(past: Sequence[Past]) -> Mapping[tuple[Slug, Ref], Sequence[Pipeline]]:
+    """What was built of each branch, whichever project did it, the oldest first; a rerun brings no newer commit."""
+    built, known = dict[tuple[Slug, Ref], list[Pipeline]](), set[tuple[Slug, Ref, Sha]]()
+    for one in sorted(past, key=lambda one: one.pipeline.created_at):
+        branch, pipeline = (one.target.repository, one.pipeline.ref), one.pipeline
+        again = pipeline.rerun_of or pipeline.partial_rerun_of or pipeline.promotion_of
+        if pipeline.commit and not (again and (*branch, pipeline.commit) in known):
+            built.setdefault(branch, []).append(pipeline)
+            known.add((*branch, pipeline.commit))
+    return built

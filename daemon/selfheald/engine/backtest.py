@@ -5,12 +5,12 @@ from datetime import datetime
 
 import structlog
 
-from selfheald.domain.backtest import Past
 from selfheald.domain.errors import SelfhealdError
 from selfheald.domain.history import History
 from selfheald.domain.ids import Sha
 from selfheald.domain.lookup import ranges_to_read
 from selfheald.domain.observation import Observation
+from selfheald.domain.past import Past
 from selfheald.domain.pipeline import Pipeline, RefKind, previous_commit
 from selfheald.domain.policy import Target
 from selfheald.domain.proposal import PullRequest
