@@ -8,6 +8,7 @@ from tests.security.attacks.kernel import KERNEL
 from tests.security.attacks.network import NETWORK
 from tests.security.attacks.processes import PROCESSES
 from tests.security.attacks.prompts import PROMPTS
+from tests.security.attacks.proposals import PROPOSALS
 from tests.security.attacks.resources import RESOURCES
 from tests.security.attacks.tree import TREE
 from tests.security.attacks.zone import ZONE
@@ -28,6 +29,7 @@ def rows() -> list[Row]:
         *((one.name, one.tries, one.held_by, one.seen_as) for one in INSIDE),
         *((one.name, one.tries, one.held_by, one.seen_as) for one in TREE),
         *((one.name, one.tries, one.held_by, one.seen_as) for one in ZONE),
+        *((one.name, one.tries, one.held_by, "outcome `blocked`") for one in PROPOSALS),
         *((one.name, one.tries, FENCED, seen[one.shown]) for one in PROMPTS),
         *((one.name, one.tries, f"`sandbox_limits.{one.limit}`", "outcome `limit_reached`") for one in EXHAUSTION),
     ]

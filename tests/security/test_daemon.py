@@ -10,9 +10,11 @@ from selfheald.domain.attempt import AttemptOutcome
 from selfheald.domain.case import CaseState
 from selfheald.domain.reasons import Reason
 from selfheald.domain.refusal import RefusalKind
+from tests.git.origin import git
 from tests.sandbox.processes import marked, token
 from tests.security.attacks.exhaustion import EXHAUSTION, DaemonAttack
-from tests.system.house import FIX, House, agent, page, until
+from tests.security.attacks.proposals import PROPOSALS, ProposalAttack
+from tests.system.house import FIX, SLUG, House, agent, page, until
 from tests.system.house import house as built
 
 pytestmark = pytest.mark.slow
@@ -61,6 +63,35 @@ async def test_it_exhausts_where_the_limits_are_wide(house: House, attack: Daemo
         await house.case(CaseState.EXHAUSTED)
 
     assert "WON" in transcript(house)
+
+
+@pytest.mark.parametrize("attack", PROPOSALS, ids=[attack.name for attack in PROPOSALS])
+async def test_what_is_protected_is_not_proposed_and_told(house: House, attack: ProposalAttack) -> None:
+    house.settings["agents"] = {"fixer": agent(f"{attack.script}; {FIX}")}
+
+    async with house.daemon():
+        await house.break_main()
+        await house.case(CaseState.BLOCKED)
+    told = await house.selfheald("case", "1")
+
+    (attempt,), _ = await house.history()
+    assert attempt.outcome is AttemptOutcome.BLOCKED
+    assert attack.path in told.out
+    assert await house.branches() == {}
+
+
+@pytest.mark.parametrize("attack", PROPOSALS, ids=[attack.name for attack in PROPOSALS])
+async def test_it_is_proposed_where_nothing_is_protected(house: House, attack: ProposalAttack) -> None:
+    house.settings["agents"] = {"fixer": agent(f"{attack.script}; {FIX}")}
+    house.settings["defaults"].update(attack.off)
+
+    async with house.daemon():
+        await house.break_main()
+        await house.case(CaseState.PROPOSED)
+
+    (commit,) = (await house.branches()).values()
+    changed = git(house.town.github.path(SLUG), "show", "--name-only", "--format=", commit)
+    assert attack.path in changed.decode().splitlines()
 
 
 KNOCK = (
