@@ -146,6 +146,18 @@ async def test_check_says_that_all_is_well(house: House) -> None:
     assert told.json["projects"][0]["name"] == PROJECT
 
 
+async def test_check_says_which_agents_no_budget_holds(house: House) -> None:
+    free = await house.selfheald("check", "--json")
+    house.settings["agents"]["fixer"]["prices"] = {"input": 1, "cached_input": 1, "output": 1}
+    priced = await house.selfheald("check", "--json")
+
+    told = [
+        [one["found"] for one in done.json["findings"] if one["what"] == "budget of fixer"] for done in (free, priced)
+    ]
+    assert "cost counts as 0" in told[0][0]
+    assert told[1] == ["by its prices"]
+
+
 async def test_check_offline_asks_nobody(house: House) -> None:
     done = await house.selfheald("check", "--offline")
 

@@ -11,6 +11,7 @@ from rich.text import Text
 from selfheald.cli import options
 from selfheald.domain.errors import NotFoundError, SelfhealdError, UnauthorizedError
 from selfheald.domain.policy import Mode, Project
+from selfheald.domain.prices import PriceTable
 from selfheald.ports import Probe
 from selfheald.settings.secret import NoSecretError
 from selfheald.settings.values import Configuration
@@ -75,6 +76,9 @@ async def _probe(configuration: Configuration) -> Sequence[Finding]:
         findings.append(Finding(what="sandbox limits", ok=True, found=make_limiter(configuration).told()))
         for name, agent in outside.agents.items():
             findings.append(await _finding(f"agent {name}", agent.probe()))
+            findings.append(
+                Finding(what=f"budget of {name}", ok=True, found=_budget(configuration.agents[name].prices))
+            )
         for one in configuration.organizations:
             findings.append(await _finding(f"organization {one.name}", _listing(outside.cis[one.name].projects())))
             await engine.targets.refresh(one.name)
@@ -106,6 +110,12 @@ async def _finding(what: str, probing: Awaitable[Probe]) -> Finding:
     except SelfhealdError as error:
         return Finding(what=what, ok=False, found=f"{error.message}{_mend(error)}")
     return Finding(what=what, ok=probe.ok, found=probe.found)
+
+
+def _budget(prices: PriceTable) -> str:
+    if prices.known:
+        return "by its prices"
+    return "it has no `prices`: cost counts as 0, and only `limits.tokens_per_attempt` bounds an attempt"
 
 
 def _mend(error: SelfhealdError) -> str:
