@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-from selfheald.agents.desk import LONGEST_LINE, Desk, Redacted, desk, write_private
+from selfheald.agents.desk import Desk, Redacted, desk, write_private
 from selfheald.agents.install import Installed, find
 from selfheald.agents.kind import Kind, Launch, Order
 from selfheald.agents.report import noted, reported
@@ -142,10 +142,9 @@ class _Hearing:
 
     def line(self, line: bytes) -> bool:
         """Take a line; ``False``: there is no use in going on."""
-        shown = self._redacted.line(line)
-        self._place.transcript.write(shown)
-        # What is kept of a very long line is no event any more; what is told of it is redacted later.
-        event = event_of(line if len(line) > LONGEST_LINE else shown)
+        self._place.transcript.write(self._redacted.line(line))
+        # What was redacted may be no event any more; what is told of it is redacted where it is told.
+        event = event_of(self._redacted.own(line))
         if set(event) == {"plain"}:
             self._plain = last_part(f"{self._plain}{event['plain']}\n", NOTE_LIMIT)
         words = tuple(self._kind.read(event))

@@ -51,6 +51,10 @@ class Redacted:
             return self._line(line[:half]) + left_out + self._line(line[-half:])
         return self._line(line)
 
+    def own(self, line: bytes) -> bytes:
+        """Give a line without the agent's own secret; all else stays."""
+        return line.replace(self._own.encode(), REDACTED.encode()) if self._own else line
+
     def _line(self, line: bytes) -> bytes:
         # What is no UTF-8 stays as it is.
         return self._lines(line.decode(errors="surrogateescape")).encode(errors="surrogateescape")
