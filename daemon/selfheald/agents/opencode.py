@@ -18,6 +18,8 @@ FLAGS = ("run", "--format", "json", "--print-logs", "--log-level", "ERROR")
 SETTINGS: Mapping[str, object] = {
     "autoupdate": False,
     "share": "disabled",
+    # A title for a session that nobody opens again would be asked of the model, and paid.
+    "agent": {"title": {"disable": True}},
     # The sandbox around it is ours.
     "permission": {"*": "allow", "webfetch": "deny", "websearch": "deny"},
 }
