@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from tests.builders import attempt, failed_job, failure, pipeline
+from tests.builders import attempt, branch, failed_job, failure, pipeline
 
 from selfheald.domain.attempt import Usage
 from selfheald.domain.finding import Finding, GuardAction
@@ -30,7 +30,7 @@ def swallowing(text: str) -> str:
 
 def test_every_text_of_a_failure_is_plain_and_redacted() -> None:
     job = failed_job(name="a canary", block="b canary", log="\x1b[1mcan\x1b[0mary\n", log_note="c canary")
-    built = pipeline(name="d canary", error="e canary", commit_message="f canary")
+    built = pipeline(ref=branch("wip/canary"), name="d canary", error="e canary", commit_message="f canary")
 
     cleaned = redacted_failure(failure(pipeline=built, jobs=(job, job)), without_canaries)
 
@@ -38,7 +38,7 @@ def test_every_text_of_a_failure_is_plain_and_redacted() -> None:
     assert [one.log for one in cleaned.jobs] == ["[redacted]\n", "[redacted]\n"]
     assert cleaned.jobs[1].name == "a [redacted]"
     assert cleaned.pipeline.commit_message == "f [redacted]"
-    assert cleaned.pipeline.id == built.id
+    assert (cleaned.pipeline.id, cleaned.pipeline.ref) == (built.id, branch("wip/[redacted]"))
 
 
 def test_what_one_log_calls_a_secret_is_taken_out_of_the_others() -> None:

@@ -17,12 +17,13 @@ _BETWEEN = "\n\0\n"
 def redacted_failure(failure: Failure, redact: Redact) -> Failure:
     """Make a failure plain and redacted; its texts as one: what one log calls a secret, the other may just print."""
     pipeline = failure.pipeline
-    texts = [pipeline.name, pipeline.error, pipeline.commit_message]
+    texts = [pipeline.ref.name, pipeline.name, pipeline.error, pipeline.commit_message]
     for job in failure.jobs:
         texts += [job.name, job.block, job.log, job.log_note]
     cleaned = iter(redacted_texts([plain(text) for text in texts], redact))
+    ref = replace(pipeline.ref, name=next(cleaned))
     return Failure(
-        pipeline=replace(pipeline, name=next(cleaned), error=next(cleaned), commit_message=next(cleaned)),
+        pipeline=replace(pipeline, ref=ref, name=next(cleaned), error=next(cleaned), commit_message=next(cleaned)),
         jobs=tuple(_job(job, [next(cleaned) for _ in range(4)]) for job in failure.jobs),
     )
 
