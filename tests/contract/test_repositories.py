@@ -13,6 +13,7 @@ from tests.git.origin import REPOSITORY, serve_origin
 from selfheald.domain.case import branch_of
 from selfheald.domain.conditions.ranges import CommitRange, RangeChanges
 from selfheald.domain.errors import NotFoundError, PermanentError, RefusedError
+from selfheald.domain.guards.change import Change
 from selfheald.domain.ids import Sha, Slug
 from selfheald.domain.proposal import ChangeKind, FileChange, TreeChanges
 from selfheald.ports import PushOutcome, Repositories, WorkTree
@@ -271,3 +272,38 @@ async def test_changes_in_a_repository_that_does_not_exist_are_not_found(world: 
 
     with pytest.raises(NotFoundError):
         await world.repositories.changes_in_range(Slug("acme/nothing"), wanted)
+
+
+async def test_what_changed_is_told_with_its_texts(world: World, tree: WorkTree) -> None:
+    (tree.path / "app.py").write_text("a = 2\nü = 3\n")
+    (tree.path / "docs/guide.md").chmod(0o755)
+    (tree.path / "old.txt").unlink()
+    (tree.path / "picture").write_bytes(b"\x89PNG\0")
+    commit = await _commit(world, tree)
+
+    changes = await world.repositories.changed_texts(REPOSITORY, tree.commit, commit, limit=1000)
+
+    assert list(changes) == [
+        Change(path="app.py", kind=ChangeKind.MODIFIED, before="a = 1\nb = 2\n", after="a = 2\nü = 3\n", size=13),
+        Change(
+            path="docs/guide.md", kind=ChangeKind.MODIFIED, mode="100755", before="hello\n", after="hello\n", size=6
+        ),
+        Change(path="old.txt", kind=ChangeKind.DELETED, mode="", before="old\n", size=4),
+        Change(path="picture", kind=ChangeKind.ADDED, old_mode="", binary=True, size=5),
+    ]
+
+
+async def test_texts_that_are_too_large_are_left_out(world: World, tree: WorkTree) -> None:
+    (tree.path / "app.py").write_text("a" * 100)
+    (tree.path / "new.txt").write_text("new\n")
+    commit = await _commit(world, tree)
+
+    large, small = await world.repositories.changed_texts(REPOSITORY, tree.commit, commit, limit=99)
+
+    assert (large.before, large.after, large.cut, large.size) == ("a = 1\nb = 2\n", None, True, 100)
+    assert (small.after, small.cut) == ("new\n", False)
+
+
+async def test_texts_of_an_unknown_commit_are_not_found(world: World, tree: WorkTree) -> None:
+    with pytest.raises(NotFoundError):
+        await world.repositories.changed_texts(REPOSITORY, tree.commit, NOBODY, limit=1000)

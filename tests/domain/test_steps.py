@@ -67,7 +67,7 @@ def test_an_interrupted_attempt_goes_back_to_the_queue() -> None:
         (AttemptOutcome.REFUSED, CaseState.NOT_FIXABLE, Reason.REFUSED_BY_AGENT),
         (AttemptOutcome.TIMEOUT, CaseState.EXHAUSTED, Reason.AGENT_TIMEOUT),
         (AttemptOutcome.CRASHED, CaseState.EXHAUSTED, Reason.AGENT_CRASHED),
-        (AttemptOutcome.BLOCKED, CaseState.BLOCKED, Reason.PROTECTED_PATH),
+        (AttemptOutcome.BLOCKED, CaseState.BLOCKED, Reason.DIFF_GUARD),
         (AttemptOutcome.VERIFY_FAILED, CaseState.EXHAUSTED, Reason.VERIFY_FAILED),
     ],
 )

@@ -28,8 +28,10 @@ from selfheald.engine.casework import Casework
 from selfheald.engine.decide import Decider
 from selfheald.engine.dispatch import Dispatcher
 from selfheald.engine.heal import Healer
+from selfheald.engine.judge import Judge
 from selfheald.engine.propose import Proposer
 from selfheald.engine.roster import Roster
+from selfheald.engine.stopwatch import Stopwatch
 from selfheald.engine.supersede import Superseder
 from selfheald.engine.sweep import Sweeper
 from selfheald.engine.targets import Targets
@@ -128,11 +130,19 @@ class Rig:
             pace=pace,
             lookback=make.later(hours=1) - make.NOW,
         )
+        judge = Judge(
+            repositories=self.repositories,
+            verifier=Verifier(self.sandbox, timeout=make.later(minutes=5) - make.NOW),
+            redact=self.redact,
+            find_secrets=self.redact.find,
+            timed=Stopwatch(self.clock, self.hear),
+            state_dir=self.state_dir,
+        )
         healer = Healer(
             cis=cis,
             repositories=self.repositories,
             agents={make.AGENT: self.agent, **self.stand_ins},
-            verifier=Verifier(self.sandbox, timeout=make.later(minutes=5) - make.NOW),
+            judge=judge,
             gate=self.gate,
             cases=self.store.cases,
             clock=self.clock,

@@ -199,6 +199,7 @@ async def test_a_protected_path_blocks_the_proposal(rig: Rig) -> None:
     await rig.sweep()
 
     await rig.heal()
+    await rig.heal()  # the second try, which was told about the first one
 
     case = await rig.case()
     assert (case.state, case.reason) == (CaseState.BLOCKED, Reason.PROTECTED_PATH)

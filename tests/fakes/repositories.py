@@ -11,6 +11,7 @@ from pathlib import Path
 
 from selfheald.domain.conditions.ranges import CommitRange, RangeChanges
 from selfheald.domain.errors import NotFoundError, PermanentError, RefusedError
+from selfheald.domain.guards.change import Change
 from selfheald.domain.ids import Sha, Slug
 from selfheald.domain.proposal import ChangeKind, FileChange, TreeChanges
 from selfheald.ports import PushOutcome, WorkTree
@@ -100,6 +101,11 @@ class FakeRepositories:
     async def changed_files(self, repository: Slug, base: Sha, commit: Sha) -> Sequence[FileChange]:
         await self._begin("changed_files")
         return _compare(self._files(repository, base), self._files(repository, commit))
+
+    async def changed_texts(self, repository: Slug, base: Sha, commit: Sha, *, limit: int) -> Sequence[Change]:
+        await self._begin("changed_texts")
+        before, after = self._files(repository, base), self._files(repository, commit)
+        return [_texts(one, before.get(one.path), after.get(one.path), limit) for one in _compare(before, after)]
 
     async def diff(self, repository: Slug, base: Sha, commit: Sha) -> str:
         await self._begin("diff")
@@ -202,6 +208,23 @@ def _change(path: str, before: tuple[str, bytes] | None, after: tuple[str, bytes
     if after is None:
         return FileChange(path=path, kind=ChangeKind.DELETED, mode=before[0] if before else "")
     return FileChange(path=path, kind=ChangeKind.MODIFIED if before else ChangeKind.ADDED, mode=after[0])
+
+
+def _texts(change: FileChange, before: tuple[str, bytes] | None, after: tuple[str, bytes] | None, limit: int) -> Change:
+    sides = [side for side in (before, after) if side]
+    binary = any(b"\0" in content for _, content in sides if len(content) <= limit)
+    old, new = (None if not side or binary or len(side[1]) > limit else side[1].decode() for side in (before, after))
+    return Change(
+        path=change.path,
+        kind=change.kind,
+        old_mode=before[0] if before else "",
+        mode=after[0] if after else "",
+        before=old,
+        after=new,
+        size=len(sides[-1][1]),
+        binary=binary,
+        cut=any(len(content) > limit for _, content in sides),
+    )
 
 
 def _diff(path: str, before: bytes | None, after: bytes | None) -> str:

@@ -27,6 +27,7 @@ from selfheald.domain.events import (
     Swept,
     Trouble,
 )
+from selfheald.domain.finding import Finding, GuardAction
 from selfheald.domain.ids import AgentName, OrganizationName, ProjectName
 from selfheald.domain.reasons import Reason
 from selfheald.domain.refusal import RefusalKind
@@ -73,6 +74,10 @@ EVERYTHING: list[Event] = [
             outcome=AttemptOutcome.FIXED,
             usage=Usage(model="gpt-5", input_tokens=100, cached_input_tokens=40, output_tokens=7),
             cost_micros=1_500_000,
+            findings=(
+                Finding(rule="binary", path="a.png", line=0, action=GuardAction.APPROVE, text="not text"),
+                Finding(rule="binary", path="b.png", line=0, action=GuardAction.APPROVE, text="not text"),
+            ),
         ),
     ),
     ApiRequest(api="github", operation="get_pull", status="200", seconds=0.1),
@@ -190,6 +195,12 @@ def test_tokens_are_counted_by_model(metrics: Metrics) -> None:
     for kind, tokens in (("input", 10), ("cached_input", 40), ("cache_write", 50), ("output", 7)):
         assert value(metrics, "agent_tokens_total", agent="codex", model="big", kind=kind) == tokens
     assert value(metrics, "agent_tokens_total", agent="codex", model="small", kind="input") == 3
+
+
+def test_what_the_guards_found_is_counted_by_rule(metrics: Metrics) -> None:
+    metrics.listener(EVERYTHING[5])
+
+    assert value(metrics, "guard_findings_total", project="billing", rule="binary", action="approve") == 2
 
 
 def test_names_of_models_from_outside_are_bounded(metrics: Metrics) -> None:

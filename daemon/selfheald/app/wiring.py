@@ -9,8 +9,10 @@ from selfheald.engine.casework import Casework
 from selfheald.engine.decide import Decider
 from selfheald.engine.dispatch import Dispatcher
 from selfheald.engine.heal import Healer
+from selfheald.engine.judge import Judge
 from selfheald.engine.propose import Proposer
 from selfheald.engine.roster import Roster
+from selfheald.engine.stopwatch import Stopwatch
 from selfheald.engine.supersede import Superseder
 from selfheald.engine.sweep import Sweeper
 from selfheald.engine.targets import Targets
@@ -81,11 +83,19 @@ def _sweeper(outside: Outside, targets: Targets, decider: Decider, superseder: S
 
 
 def _dispatcher(outside: Outside, targets: Targets, superseder: Superseder, owner: str) -> Dispatcher:
+    judge = Judge(
+        repositories=outside.repositories,
+        verifier=Verifier(outside.sandbox, timeout=VERIFY_TIMEOUT),
+        redact=outside.redact,
+        find_secrets=outside.redact.find,
+        timed=Stopwatch(outside.clock, outside.events),
+        state_dir=outside.configuration.state_dir,
+    )
     healer = Healer(
         cis=outside.cis,
         repositories=outside.repositories,
         agents=outside.agents,
-        verifier=Verifier(outside.sandbox, timeout=VERIFY_TIMEOUT),
+        judge=judge,
         gate=outside.gate,
         cases=outside.store.cases,
         clock=outside.clock,

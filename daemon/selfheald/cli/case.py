@@ -14,6 +14,7 @@ from selfheald.cli import options
 from selfheald.domain.attempt import Attempt, Usage
 from selfheald.domain.case import Case
 from selfheald.domain.errors import NotFoundError
+from selfheald.domain.finding import Finding
 from selfheald.domain.ids import CaseId
 from selfheald.domain.plain import plain
 from selfheald.ports import CaseEvent
@@ -86,11 +87,9 @@ def _show(record: Record) -> None:
     if any(attempt.refusals for attempt in record.attempts):
         console.print("\nrefused by the gate", style="bold")
         console.print(_refusals(record.attempts))
-    diff = record.folder / record.attempts[-1].folder / "fix.diff" if record.attempts else None
-    if diff and diff.exists():
-        console.print("\ndiff", style="bold")
-        text = plain(diff.read_text(errors="replace"))
-        console.print(Syntax(text, "diff", background_color="default", word_wrap=True))
+    if record.attempts:
+        show_findings(record.attempts[-1].findings)
+        show_diff(record.folder / record.attempts[-1].folder)
 
 
 def _facts(case: Case) -> Sequence[tuple[str, str]]:
@@ -114,6 +113,27 @@ def show_history(events: Sequence[CaseEvent]) -> None:
             f"{event.at:%Y-%m-%d %H:%M:%S}", event.after, event.reason or "", options.safe(event.note), _by(event.actor)
         )
     options.console.print(table)
+
+
+def show_findings(findings: Sequence[Finding]) -> None:
+    """Print what the guards found."""
+    if not findings:
+        return
+    options.console.print("\nwhat the guards found", style="bold")
+    table = options.table()
+    for one in findings:
+        where = f"{one.path}:{one.line}" if one.line else one.path
+        table.add_row(one.action, one.rule, options.safe(where), options.safe(one.text))
+    options.console.print(table)
+
+
+def show_diff(folder: Path) -> None:
+    """Print the diff that an attempt left, if it did."""
+    path = folder / "fix.diff"
+    if path.exists():
+        options.console.print("\ndiff", style="bold")
+        text = plain(path.read_text(errors="replace"))
+        options.console.print(Syntax(text, "diff", background_color="default", word_wrap=True))
 
 
 def _by(actor: str) -> str:

@@ -16,7 +16,7 @@ class CaseState(StrEnum):
     """Where a case is. A state exists only if recovery after a crash in it differs."""
 
     AWAITING_APPROVAL = "awaiting_approval"
-    """Mode ``approve``, and the rules say heal."""
+    """A human is asked: mode ``approve`` and the rules say heal, or a guard on the diff wants it seen first."""
     QUEUED = "queued"
     """It may be worked on."""
     HEALING = "healing"
@@ -66,11 +66,12 @@ class CaseState(StrEnum):
 _ANYTIME = frozenset({CaseState.CANCELLED, CaseState.SUPERSEDED, CaseState.WITHDRAWN, CaseState.FAILED})
 
 TRANSITIONS: dict[CaseState, frozenset[CaseState]] = {
-    CaseState.AWAITING_APPROVAL: _ANYTIME | {CaseState.QUEUED, CaseState.REJECTED},
+    CaseState.AWAITING_APPROVAL: _ANYTIME | {CaseState.QUEUED, CaseState.PUSHING, CaseState.REJECTED},
     CaseState.QUEUED: _ANYTIME | {CaseState.HEALING, CaseState.OVER_BUDGET},
     CaseState.HEALING: _ANYTIME
     | {
         CaseState.QUEUED,
+        CaseState.AWAITING_APPROVAL,
         CaseState.PUSHING,
         CaseState.NOT_FIXABLE,
         CaseState.BLOCKED,

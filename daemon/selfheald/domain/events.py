@@ -51,7 +51,7 @@ class CaseMoved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptPhase:
-    """A part of an attempt took this long: ``prepare``, ``agent``, ``snapshot``, ``verify``."""
+    """A part of an attempt took this long: ``prepare``, ``agent``, ``snapshot``, ``guards``, ``verify``."""
 
     agent: AgentName
     phase: str

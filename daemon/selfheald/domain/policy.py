@@ -6,6 +6,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from selfheald.domain.conditions.language import Condition
+from selfheald.domain.guards.change import GuardPolicy
 from selfheald.domain.ids import AgentName, OrganizationName, ProjectName, Slug
 
 
@@ -129,6 +130,7 @@ class Project:
     validation: Validation
     pull_request: PullRequestPolicy
     protected_paths: tuple[str, ...]
+    guards: GuardPolicy = GuardPolicy()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,9 +11,9 @@ NO_NEXT_STEP = frozenset({CaseState.AWAITING_APPROVAL, CaseState.HEALING})
 
 
 def approve(case: Case, now: datetime) -> Case:
-    """Let a case that waits be worked on. Raises :class:`RefusedError`."""
+    """Let a case that waits be worked on, or its proposal be pushed when it has one. Raises :class:`RefusedError`."""
     _must_wait(case, "approved")
-    return advance(case, CaseState.QUEUED, now=now)
+    return advance(case, CaseState.PUSHING if case.proposal else CaseState.QUEUED, now=now)
 
 
 def reject(case: Case, now: datetime) -> Case:

@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from selfheald.domain.attempt import Attempt, AttemptOutcome
 from selfheald.domain.case import Case, CaseState, advance, stay
 from selfheald.domain.errors import NotFoundError, RefusedError, SelfhealdError, UnauthorizedError
+from selfheald.domain.finding import GuardAction
+from selfheald.domain.guards.rules import Rule
 from selfheald.domain.ids import Sha
 from selfheald.domain.pipeline import Pipeline, RefKind
 from selfheald.domain.policy import Limits, Validation
@@ -25,7 +27,7 @@ _ENDS = {
     AttemptOutcome.REFUSED: (CaseState.NOT_FIXABLE, Reason.REFUSED_BY_AGENT),
     AttemptOutcome.TIMEOUT: (CaseState.EXHAUSTED, Reason.AGENT_TIMEOUT),
     AttemptOutcome.CRASHED: (CaseState.EXHAUSTED, Reason.AGENT_CRASHED),
-    AttemptOutcome.BLOCKED: (CaseState.BLOCKED, Reason.PROTECTED_PATH),
+    AttemptOutcome.BLOCKED: (CaseState.BLOCKED, Reason.DIFF_GUARD),
     AttemptOutcome.OVER_BUDGET: (CaseState.OVER_BUDGET, Reason.BUDGET_USED_UP),
     AttemptOutcome.TURNS_USED_UP: (CaseState.EXHAUSTED, Reason.TURNS_USED_UP),
     AttemptOutcome.LIMIT_REACHED: (CaseState.EXHAUSTED, Reason.SANDBOX_LIMIT),
@@ -57,18 +59,25 @@ class Used:
         return self.in_case < limits.attempts_per_case and self.on_base < limits.attempts_per_commit
 
 
-def used(attempts: Sequence[Attempt], base: Sha, *, elsewhere: int = 0) -> Used:
-    """Count a case's attempts; ``elsewhere`` are those on the same commit in other cases."""
+def used(attempts: Sequence[Attempt], base: Sha, *, elsewhere: int = 0, feedback: int = 0) -> Used:
+    """Count a case's attempts; ``elsewhere`` are those on the same commit in other cases.
+
+    Of those that the guards blocked, ``feedback`` many do not count on their commit: the next one is told what was
+    found. They count in the case all the same.
+    """
     counted = [attempt for attempt in attempts if attempt.outcome and attempt.outcome.counts]
-    on_base = sum(attempt.base == base for attempt in counted)
-    return Used(in_case=len(counted), on_base=on_base + elsewhere)
+    on_base = [attempt for attempt in counted if attempt.base == base]
+    blocked = sum(attempt.outcome is AttemptOutcome.BLOCKED for attempt in on_base)
+    return Used(in_case=len(counted), on_base=len(on_base) - min(blocked, feedback) + elsewhere)
 
 
 def after_attempt(case: Case, attempt: Attempt, so_far: Used, limits: Limits, *, now: datetime, jitter: float) -> Case:
     """The case after an attempt, which ``so_far`` includes."""
     outcome = attempt.outcome or AttemptOutcome.INTERRUPTED
     if outcome is AttemptOutcome.FIXED:
-        return advance(case, CaseState.PUSHING, now=now, proposal=attempt.commit, summary=attempt.summary)
+        asks = any(finding.action is GuardAction.APPROVE for finding in attempt.findings)
+        to = CaseState.AWAITING_APPROVAL if asks else CaseState.PUSHING
+        return advance(case, to, now=now, proposal=attempt.commit, summary=attempt.summary)
     if outcome is AttemptOutcome.INTERRUPTED:
         return advance(case, CaseState.QUEUED, now=now, tries=case.tries)
     if outcome.counts and so_far.leave_one(limits):
@@ -77,6 +86,8 @@ def after_attempt(case: Case, attempt: Attempt, so_far: Used, limits: Limits, *,
         delay = retry_delay(case.tries + 1, SelfhealdError(), jitter=jitter) or timedelta(0)
         return advance(case, CaseState.QUEUED, now=now, tries=case.tries + 1, due_at=now + delay)
     end, reason = _ENDS[outcome]
+    if any(finding.rule == Rule.PROTECTED_PATH for finding in attempt.findings):
+        reason = Reason.PROTECTED_PATH
     return advance(case, end, now=now, reason=reason)
 
 

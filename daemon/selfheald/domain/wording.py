@@ -3,12 +3,13 @@
 What comes from outside (the agent's words, names of jobs, branches and files) is untrusted: see :mod:`inert`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from urllib.parse import quote
 
-from selfheald.domain.attempt import Attempt
+from selfheald.domain.attempt import Attempt, AttemptOutcome
 from selfheald.domain.case import Case
 from selfheald.domain.failure import FailedJob
+from selfheald.domain.finding import GuardAction
 from selfheald.domain.ids import AgentName, CaseId, Sha
 from selfheald.domain.inert import cell, code, one_line, plain, quoted
 from selfheald.domain.pipeline import Pipeline
@@ -28,7 +29,7 @@ BODY_LIMIT = 60_000
 MESSAGE_LIMIT = 4_000
 """Characters of the agent's own words: a page or two."""
 
-MOST_JOBS, MOST_FILES, MOST_ATTEMPTS, MOST_LEFT_OUT = 20, 60, 10, 10
+MOST_JOBS, MOST_FILES, MOST_ATTEMPTS, MOST_LEFT_OUT, MOST_FINDINGS = 20, 60, 10, 10, 30
 """Rows that are listed; the rest is counted."""
 
 ADDRESS_LIMIT = 300
@@ -104,6 +105,7 @@ def pull_request_body(
         _what_failed(case, jobs, url),
         _what_changed(case, attempts, changes),
         _what_proves_it(case, proof, url),
+        *_what_guards_found(attempts),
         _NOT_PROVEN,
         _what_it_took(attempts),
         _HOW_TO_STOP,
@@ -144,6 +146,23 @@ def _what_proves_it(case: Case, proof: Pipeline | None, url: str) -> str:
     else:
         green = f"- green at {_short(proof.commit)}: {_pipeline(proof, url)}"
     return f"### What proves it\n\n{red}\n{green}"
+
+
+def _what_guards_found(attempts: Sequence[Attempt]) -> Iterator[str]:
+    """What the guards found in the proposal as it is: that of the last fix, which was judged as a whole."""
+    findings = next((one.findings for one in reversed(attempts) if one.outcome is AttemptOutcome.FIXED), ())
+    if not findings:
+        return
+    lines = ["### What to look at", "", "The guards on the diff found this:", ""]
+    lines += ["| File | Line | Rule | What |", "|---|---|---|---|"]
+    lines += [
+        f"| {cell(one.path)} | {one.line or ''} | {cell(one.rule, 60)} | {cell(one.text)} |"
+        for one in findings[:MOST_FINDINGS]
+    ]
+    lines += _and_more(len(findings) - MOST_FINDINGS, "| and {} more | | | |")
+    if any(one.action is GuardAction.APPROVE for one in findings):
+        lines += ["", "A human has seen it and approved that it is proposed."]
+    yield "\n".join(lines)
 
 
 _NOT_PROVEN = """### What it does not prove

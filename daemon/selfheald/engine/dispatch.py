@@ -262,7 +262,7 @@ class Dispatcher:
         after = after_attempt(
             held,
             attempt,
-            used(attempts, held.base),
+            used(attempts, held.base, feedback=target.project.guards.tries),
             limits,
             now=now,
             jitter=random.random(),  # noqa: S311 - jitter

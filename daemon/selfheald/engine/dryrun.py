@@ -9,6 +9,7 @@ import structlog
 from selfheald.domain.branch import BranchHead
 from selfheald.domain.conditions.ranges import CommitRange, RangeChanges
 from selfheald.domain.errors import TransientError
+from selfheald.domain.guards.change import Change
 from selfheald.domain.ids import Sha, Slug
 from selfheald.domain.proposal import FileChange, PullRequest, TreeChanges, WantedPullRequest
 from selfheald.ports import CodeHost, PushOutcome, Repositories, WorkTree
@@ -41,6 +42,10 @@ class DryRunRepositories:
     async def changed_files(self, repository: Slug, base: Sha, commit: Sha) -> Sequence[FileChange]:
         """As the real one."""
         return await self._inner.changed_files(repository, base, commit)
+
+    async def changed_texts(self, repository: Slug, base: Sha, commit: Sha, *, limit: int) -> Sequence[Change]:
+        """As the real one."""
+        return await self._inner.changed_texts(repository, base, commit, limit=limit)
 
     async def diff(self, repository: Slug, base: Sha, commit: Sha) -> str:
         """As the real one."""

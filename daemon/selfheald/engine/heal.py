@@ -1,4 +1,4 @@
-"""One attempt: prepare, let the agent work, look at what it left, make a commit of it."""
+"""One attempt: prepare, let the agent work, have judged what it left."""
 
 import asyncio
 import os
@@ -13,23 +13,31 @@ import structlog
 from selfheald.domain.attempt import Attempt, AttemptOutcome
 from selfheald.domain.case import Case
 from selfheald.domain.errors import SelfhealdError
-from selfheald.domain.events import AttemptPhase
 from selfheald.domain.failure import Failure
-from selfheald.domain.guards import protected_files
 from selfheald.domain.hygiene import redacted_attempt, redacted_failure
-from selfheald.domain.ids import AgentName, OrganizationName, Sha
+from selfheald.domain.ids import AgentName, OrganizationName
 from selfheald.domain.policy import Project, Target
 from selfheald.domain.prompt import MARK_LENGTH, render_prompt, variables_of
-from selfheald.domain.proposal import TreeChanges
 from selfheald.domain.usages import total_usage
-from selfheald.domain.wording import commit_message, summary_of
 from selfheald.domain.zone import Budget, Metered
 from selfheald.engine.costs import NOTED_EVERY, cost_noted
 from selfheald.engine.effort import Effort
+from selfheald.engine.judge import Judge
 from selfheald.engine.outcome import Ended
 from selfheald.engine.progress import thinned
-from selfheald.engine.verify import Verifier
-from selfheald.ports import CI, Agent, AgentTask, CaseBook, Clock, Gate, Listener, Redact, Repositories, WorkTree
+from selfheald.engine.stopwatch import Stopwatch
+from selfheald.ports import (
+    CI,
+    Agent,
+    AgentTask,
+    CaseBook,
+    Clock,
+    Gate,
+    Listener,
+    Redact,
+    Repositories,
+    WorkTree,
+)
 
 log = structlog.get_logger()
 KEPT = (AttemptOutcome.OVER_BUDGET, AttemptOutcome.TURNS_USED_UP)
@@ -48,7 +56,7 @@ class Healer:
         cis: Mapping[OrganizationName, CI],
         repositories: Repositories,
         agents: Mapping[AgentName, Agent],
-        verifier: Verifier,
+        judge: Judge,
         gate: Gate,
         cases: CaseBook,
         clock: Clock,
@@ -59,7 +67,8 @@ class Healer:
         self._cis = cis
         self._repositories = repositories
         self._agents = agents
-        self._verifier = verifier
+        self._judge = judge
+        self._timed = Stopwatch(clock, listener)
         self._gate = gate
         self._cases = cases
         self._clock = clock
@@ -113,6 +122,7 @@ class Healer:
             cost_micros=metered.cost_micros,
             refusals=tuple(metered.refusals),
             commit=ended.commit,
+            findings=ended.findings,
         )
         return redacted_attempt(finished, self._redact)
 
@@ -124,9 +134,9 @@ class Healer:
             task = _task(effort.project, failure, effort.attempt, earlier, tree=tree, folder=folder)
             ended = await self._let_work(effort, failure, task)
             if ended.outcome in KEPT:
-                return await self._keep(effort, tree, ended, failure)
+                return await self._judge.keep(effort, tree, ended, failure)
             if ended.outcome is AttemptOutcome.FIXED:
-                return await self._judge(effort, tree, ended, failure)
+                return await self._judge.judge(effort, tree, ended, failure)
             return ended
         finally:
             await asyncio.shield(self._repositories.discard(folder / "tree"))
@@ -153,60 +163,6 @@ class Healer:
         )
         return tree, await asyncio.to_thread(redacted_failure, failure, self._redact)
 
-    async def _judge(self, effort: Effort, tree: WorkTree, ended: Ended, failure: Failure) -> Ended:
-        """What the agent's word is worth: whether the tree changed, and passes the guards and the project's checks."""
-        attempt, project = effort.attempt, effort.project
-        changes = await self._timed(attempt, "snapshot", self._repositories.changes(tree))
-        if not changes.files:
-            return replace(ended, outcome=AttemptOutcome.NO_CHANGE, note="\n".join(changes.left_out))
-        if protected := protected_files(changes, project.protected_paths):
-            note = f"touches protected paths: {', '.join(protected)}"
-            return replace(ended, outcome=AttemptOutcome.BLOCKED, note=note)
-        summary = self._redact(summary_of(changes.summary, failure.job_names))
-        # The commit holds what was guarded: whatever `verify` then does to the tree is not proposed.
-        commit = await self._commit(attempt, tree, changes, summary)
-        if problem := await self._verified(effort, tree):
-            return replace(ended, outcome=AttemptOutcome.VERIFY_FAILED, summary=summary, note=problem)
-        return replace(ended, summary=summary, commit=commit, note="\n".join(changes.left_out))
-
-    async def _verified(self, effort: Effort, tree: WorkTree) -> str:
-        """What the project's own checks find wrong."""
-        if not effort.project.verify:
-            return ""
-        async with effort.for_checks() as passage:
-            checking = self._verifier.check(effort.project.verify, tree, passage)
-            return await self._timed(effort.attempt, "verify", checking)
-
-    async def _keep(self, effort: Effort, tree: WorkTree, ended: Ended, failure: Failure) -> Ended:
-        """Keep the work of an attempt that was cut off, for people to look at: it is not proposed."""
-        try:
-            changes = await self._timed(effort.attempt, "snapshot", self._repositories.changes(tree))
-            if not changes.files:
-                return ended
-            summary = self._redact(summary_of(changes.summary, failure.job_names))
-            commit = await self._commit(effort.attempt, tree, changes, summary)
-        except (SelfhealdError, OSError) as error:
-            log.warning("work_not_kept", case=effort.case.id, attempt=effort.attempt.number, error=str(error))
-            return replace(ended, note=f"{ended.note}; its work could not be kept")
-        return replace(ended, summary=summary, commit=commit)
-
-    async def _commit(self, attempt: Attempt, tree: WorkTree, changes: TreeChanges, summary: str) -> Sha:
-        message = commit_message(summary=summary, case_id=attempt.case_id, attempt=attempt.number, agent=attempt.agent)
-        ref = f"refs/selfheal/cases/{attempt.case_id}/{attempt.number}"
-        commit = await self._repositories.commit(tree, changes, message=message, ref=ref, at=attempt.started_at)
-        diff = await self._repositories.diff(tree.repository, tree.commit, commit)
-        shown = await asyncio.to_thread(self._redact, diff)
-        await asyncio.to_thread(_write_private, self._state_dir / attempt.folder / "fix.diff", shown)
-        return commit
-
-    async def _timed(self, attempt: Attempt, phase: str, work: Awaitable[T]) -> T:
-        started = self._clock.monotonic()
-        try:
-            return await work
-        finally:
-            seconds = self._clock.monotonic() - started
-            self._listener(AttemptPhase(agent=attempt.agent, phase=phase, seconds=seconds))
-
 
 def _task(
     project: Project, failure: Failure, attempt: Attempt, earlier: list[Attempt], *, tree: WorkTree, folder: Path
@@ -221,19 +177,6 @@ def _make_private(folder: Path) -> None:
     """Make an attempt's folder, and the one of all attempts, for nobody else to look into."""
     folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.mkdir(mode=0o700, exist_ok=True)
-
-
-def _write_private(path: Path, text: str) -> None:
-    """Write a file that nobody else may read. Raises OSError with the path."""
-    try:
-        with open(path, "w", encoding="utf-8", errors="replace", opener=_private) as file:
-            file.write(text)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from error  # a full disk does not name the file
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NOFOLLOW, 0o600)
 
 
 def _what_the_system_said(error: OSError) -> str:

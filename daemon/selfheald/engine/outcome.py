@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from selfheald.domain.attempt import AttemptOutcome, Usage
+from selfheald.domain.finding import Finding
 from selfheald.domain.ids import Sha
 
 
@@ -16,3 +17,4 @@ class Ended:
     note: str = ""
     usage: Usage = Usage()
     commit: Sha | None = None
+    findings: tuple[Finding, ...] = ()

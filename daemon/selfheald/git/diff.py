@@ -9,7 +9,7 @@ from selfheald.git.mirror import Mirror
 LARGEST_DIFF = 200_000
 """Bytes."""
 _CUT = "\n… the rest of the diff is cut off here\n"
-_KINDS = {"A": ChangeKind.ADDED, "D": ChangeKind.DELETED, "M": ChangeKind.MODIFIED, "T": ChangeKind.MODIFIED}
+KINDS = {"A": ChangeKind.ADDED, "D": ChangeKind.DELETED, "M": ChangeKind.MODIFIED, "T": ChangeKind.MODIFIED}
 
 
 async def diff_between(mirror: Mirror, base: Sha, commit: Sha) -> str:
@@ -29,15 +29,20 @@ async def diff_between(mirror: Mirror, base: Sha, commit: Sha) -> str:
 
 async def changed_files_between(mirror: Mirror, base: Sha, commit: Sha) -> tuple[FileChange, ...]:
     """The paths that differ, in git's order; a renamed file is one that went and one that came."""
-    options = ("-r", "-z", "--raw", "--no-renames", "--no-ext-diff", "--ignore-submodules=none")
+    return tuple(_change(about, path) for about, path in await raw_diff(mirror, base, commit))
+
+
+async def raw_diff(mirror: Mirror, base: Sha, commit: Sha) -> list[tuple[str, str]]:
+    """The records of ``git help diff-format``, without renames, each with its path."""
+    options = ("-r", "-z", "--raw", "--no-renames", "--no-ext-diff", "--ignore-submodules=none", "--no-abbrev")
     doing = f"comparing {base} with {commit}"
     answer = await mirror.run(mirror.call(doing, *("diff-tree", *options, base, commit)))
     fields = answer.stdout.split(b"\0")
-    return tuple(_change(about.decode(), path) for about, path in zip(fields[::2], fields[1::2], strict=False))
+    return [(about.decode(), os.fsdecode(path)) for about, path in zip(fields[::2], fields[1::2], strict=False)]
 
 
-def _change(about: str, path: bytes) -> FileChange:
-    """One record of ``git help diff-format``: ``:old-mode new-mode old-id new-id status``."""
+def _change(about: str, path: str) -> FileChange:
+    """One record: ``:old-mode new-mode old-id new-id status``."""
     before, after, _, _, status = about.lstrip(":").split()
-    kind = _KINDS[status[0]]
-    return FileChange(path=os.fsdecode(path), kind=kind, mode=before if kind is ChangeKind.DELETED else after)
+    kind = KINDS[status[0]]
+    return FileChange(path=path, kind=kind, mode=before if kind is ChangeKind.DELETED else after)

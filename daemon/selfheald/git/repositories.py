@@ -8,6 +8,7 @@ from pathlib import Path
 
 from selfheald.domain.conditions.ranges import CommitRange, RangeChanges
 from selfheald.domain.errors import PermanentError, TransientError
+from selfheald.domain.guards.change import Change
 from selfheald.domain.ids import Sha, Slug
 from selfheald.domain.proposal import FileChange, TreeChanges
 from selfheald.git.command import GitProgram
@@ -22,6 +23,7 @@ from selfheald.git.ranges import changes_of
 from selfheald.git.remote import Credential, Remote
 from selfheald.git.snapshot import changes_in
 from selfheald.git.spares import Spares
+from selfheald.git.texts import changed_texts_between
 from selfheald.git.worktree import COMMIT, INDEX, TREE, move_tree, write_tree
 from selfheald.ports import PushOutcome, WorkTree
 
@@ -101,6 +103,12 @@ class GitRepositories:
         mirror = self._mirror(repository)
         await mirror.require(checked_sha(base), checked_sha(commit))
         return await diff_between(mirror, base, commit)
+
+    async def changed_texts(self, repository: Slug, base: Sha, commit: Sha, *, limit: int) -> Sequence[Change]:
+        """The paths that differ between two commits of the mirror, with their texts up to ``limit`` bytes."""
+        mirror = self._mirror(repository)
+        await mirror.require(checked_sha(base), checked_sha(commit))
+        return await changed_texts_between(mirror, base, commit, limit=limit)
 
     async def changes_in_range(self, repository: Slug, wanted: CommitRange) -> RangeChanges:
         """The files that changed between two commits; fetches what the mirror lacks."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from selfheald.domain.conditions.ranges import CommitRange, RangeChanges
+from selfheald.domain.guards.change import Change
 from selfheald.domain.ids import Sha, Slug
 from selfheald.domain.proposal import FileChange, TreeChanges
 
@@ -54,6 +55,13 @@ class Repositories(Protocol):
 
     async def changed_files(self, repository: Slug, base: Sha, commit: Sha) -> Sequence[FileChange]:
         """The paths that differ between two commits of the mirror."""
+
+    async def changed_texts(self, repository: Slug, base: Sha, commit: Sha, *, limit: int) -> Sequence[Change]:
+        """As :meth:`changed_files`, with what the files held and hold.
+
+        A side of more than ``limit`` bytes is not read (``cut``), nor is one that is not text (``binary``), nor what
+        would be too much in all.
+        """
 
     async def diff(self, repository: Slug, base: Sha, commit: Sha) -> str:
         """The unified diff between two commits of the mirror, bounded."""

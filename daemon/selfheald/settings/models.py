@@ -3,11 +3,12 @@
 Durations, rates, globs and the like stay text here; ``resolve`` turns them into the domain's values.
 """
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, Strict
+from pydantic import BaseModel, ConfigDict, Field, Strict, create_model
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from selfheald.domain.guards.rules import GuardChoice, Rule
 from selfheald.domain.policy import Choice, Mode, SupersededBy
 from selfheald.settings import fields
 from selfheald.settings.values import AgentKind, LogFormat, LogLevel, SandboxKind
@@ -19,6 +20,7 @@ DEFAULT_PROMPT_FILE = "prompts/heal.md"
 _Mode = Annotated[Mode, Strict(strict=False)]
 _SupersededBy = Annotated[SupersededBy, Strict(strict=False)]
 _Choice = Annotated[Choice, Strict(strict=False)]
+_GuardChoice = Annotated[GuardChoice, Strict(strict=False)]
 _AgentKind = Annotated[AgentKind, Strict(strict=False)]
 _SandboxKind = Annotated[SandboxKind, Strict(strict=False)]
 _LogFormat = Annotated[LogFormat, Strict(strict=False)]
@@ -224,6 +226,34 @@ class PullRequestKeys(_Keys):
     """Whether it starts as a draft."""
 
 
+def _rule_keys() -> type[_Keys]:
+    """A key for each rule, with its meaning. A protected path always blocks, so it has none."""
+    rules = [rule for rule in Rule if rule is not Rule.PROTECTED_PATH]
+    fields_of: dict[str, Any] = {
+        str(rule): (_GuardChoice, Field(default=GuardChoice(rule.default), description=rule.meaning)) for rule in rules
+    }
+    doc = "What a guard does: `block`, `approve` (ask a human first), `note` (tell it in the pull request) or `off`."
+    return create_model("GuardRuleKeys", __base__=_Keys, __doc__=doc, **fields_of)
+
+
+_GuardRuleKeys = _rule_keys()
+
+
+class GuardKeys(_Keys):
+    """What the guards on a proposal's diff do; [guards](guards.md) explains them."""
+
+    tries: Annotated[int, Field(ge=0, le=10)] = 1
+    """Attempts that the guards may block before one counts against `limits.attempts_per_commit`; each next one is told
+    what was found. They count in `limits.attempts_per_case`."""
+    max_files: _Count = 100
+    """Files that a proposal may change before `too_many_files` speaks."""
+    max_lines: _Count = 5_000
+    """Lines, added and removed, that it may change before `too_many_lines` speaks."""
+    max_file_kb: _Count = 1_000
+    """Kilobytes of a file from which on `file_too_large` speaks."""
+    rules: _GuardRuleKeys = _GuardRuleKeys()  # type: ignore[valid-type]  # it is made of the table of rules
+
+
 class DefaultKeys(_Keys):
     """What holds for every project that does not say otherwise. Maps are merged, lists replaced."""
 
@@ -250,6 +280,7 @@ class DefaultKeys(_Keys):
     pull_request: PullRequestKeys = PullRequestKeys()
     protected_paths: list[fields.Glob] = [".semaphore/**", ".github/**", "**/CODEOWNERS"]
     """A proposal that touches one of these is blocked."""
+    guards: GuardKeys = GuardKeys()
 
 
 class ProjectKeys(DefaultKeys):

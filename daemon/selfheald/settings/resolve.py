@@ -9,6 +9,9 @@ from pydantic import BaseModel
 
 from selfheald.domain.conditions.language import Condition
 from selfheald.domain.durations import parse_duration, parse_rate
+from selfheald.domain.finding import GuardAction
+from selfheald.domain.guards.change import GuardPolicy
+from selfheald.domain.guards.rules import GuardChoice, Rule
 from selfheald.domain.ids import AgentName, OrganizationName, ProjectName, Slug
 from selfheald.domain.limits import SandboxLimits, parse_size
 from selfheald.domain.policy import BranchFilter, Limits, Project, PullRequestPolicy, Validation
@@ -20,6 +23,7 @@ from selfheald.settings.models import (
     AgentKeys,
     DefaultKeys,
     GitHubKeys,
+    GuardKeys,
     LimitKeys,
     OrganizationKeys,
     PollKeys,
@@ -169,6 +173,7 @@ def _project(settings: Settings, keys: ProjectKeys, surroundings: Surroundings) 
         validation=_validation(merged),
         pull_request=_pull_request(merged.pull_request),
         protected_paths=tuple(merged.protected_paths),
+        guards=_guards(merged.guards),
     )
 
 
@@ -185,6 +190,18 @@ def _limits(keys: LimitKeys, of_all: float | None) -> Limits:
         cost_usd_per_day_of_all=None if of_all is None else _exact(of_all),
         cooldown=parse_duration(keys.cooldown),
         concurrent_attempts=keys.concurrent_attempts,
+    )
+
+
+def _guards(keys: GuardKeys) -> GuardPolicy:
+    chosen: dict[str, GuardChoice] = keys.model_dump()["rules"]
+    actions = {rule: chosen[rule] for rule in Rule if rule in chosen}
+    return GuardPolicy(
+        actions={rule: None if to is GuardChoice.OFF else GuardAction(to) for rule, to in actions.items()},
+        max_files=keys.max_files,
+        max_lines=keys.max_lines,
+        max_file_kb=keys.max_file_kb,
+        tries=keys.tries,
     )
 
 

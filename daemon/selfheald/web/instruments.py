@@ -58,6 +58,9 @@ class Instruments:
 
     def _attempts(self) -> None:
         self.attempts = self._counter("attempts", "Attempts that ended.", ("project", "agent", "outcome"))
+        self.guard_findings = self._counter(
+            "guard_findings", "What the guards on the diff found in attempts.", ("project", "rule", "action")
+        )
         self.attempt_seconds = self._histogram(
             "attempt_seconds", "How long a part of an attempt took.", ("agent", "phase"), _ATTEMPT_BUCKETS
         )

@@ -151,6 +151,8 @@ class Metrics:
         attempt = event.attempt
         self._metrics.attempts.labels(event.project, attempt.agent, attempt.outcome or "unknown").inc()
         self._metrics.agent_cost.labels(event.project, attempt.agent).inc(max(0, attempt.cost_micros) / 1_000_000)
+        for finding in attempt.findings:
+            self._metrics.guard_findings.labels(event.project, finding.rule, finding.action).inc()
         for usage in attempt.usages or (attempt.usage,):
             self._on_usage(attempt.agent, usage)
 
