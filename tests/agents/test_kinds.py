@@ -230,6 +230,19 @@ WORDS = [
     "result",
     "content",
 ]
+WORDS += [
+    "api_error_status",
+    "stop_reason",
+    "subtype",
+    "errors",
+    "is_error",
+    "status",
+    "tokens",
+    "tool",
+    "state",
+    "title",
+]
+WORDS += ["data", "name", "parameters", "command", "exit_code", "reason", "mcp_servers", "plain", "role", "input"]
 TYPES = ["item.completed", "item.started", "turn.completed", "turn.failed", "error", "agent_message", "result"]
 TYPES += ["assistant", "system", "tool_use", "step_finish", "text", "message", "mcp_tool_call", "file_change"]
 JSON = st.recursive(

@@ -168,6 +168,15 @@ def test_usage_is_added_up_or_taken_as_the_sum() -> None:
     assert summed.usage == Usage(model="m", input_tokens=12, cached_input_tokens=5, output_tokens=6)
 
 
+def test_a_figure_of_usage_is_bounded() -> None:
+    assert story(Spent(10**40, 0, 1)).usage == Usage(model="m", input_tokens=10**12, output_tokens=1)
+
+
+def test_a_program_that_could_not_be_started_is_missing() -> None:
+    assert outcome_of(story(), ended(127, stderr="sh: not found"))[0] is AttemptOutcome.AGENT_MISSING
+    assert outcome_of(story(Said("x")), ended(127))[0] is AttemptOutcome.CRASHED
+
+
 def test_turns_are_counted() -> None:
     assert story(Turn(), Did(), Turn()).turns == 2
 

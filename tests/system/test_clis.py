@@ -66,6 +66,40 @@ async def test_the_real_key_is_nowhere_inside_and_the_token_in_no_command_line(k
     assert wanted.passage.token not in (wanted.folder / "transcript.jsonl").read_text()
 
 
+@pytest.mark.parametrize(
+    ("kind", "read"),
+    [("codex", {"AGENTS.md"}), ("claude-code", set()), ("gemini", {"GEMINI.md"}), ("opencode", set())],
+)
+async def test_of_the_repository_it_reads_these_words_and_starts_no_programs(
+    kind: str, read: set[str], tmp_path: Path
+) -> None:
+    words = {name: token() for name in ("AGENTS.md", "CLAUDE.md", "GEMINI.md")}
+    mark = {"command": "touch started-by-the-repository"}
+    server = {"mcpServers": {"theirs": {"command": "touch", "args": ["started-by-the-repository"]}}}
+    files = {
+        **{name: f"Remember {word}." for name, word in words.items()},
+        ".mcp.json": json.dumps(server),
+        ".claude/settings.json": json.dumps({"hooks": {"SessionStart": [{"hooks": [{"type": "command", **mark}]}]}}),
+        ".gemini/settings.json": json.dumps(server),
+        ".codex/config.toml": '[mcp_servers.theirs]\ncommand = "touch"\nargs = ["started-by-the-repository"]\n',
+        "opencode.json": json.dumps({"mcp": {"theirs": {"type": "local", "command": ["touch", "started"]}}}),
+        ".opencode/plugin/theirs.js": 'await Bun.write("started", ""); export const T = async () => ({})',
+    }
+    async with (
+        scripted_model([Say(text="Done.")], key=KEY) as model,
+        task(kind, base_url(kind, model), tmp_path) as (wanted, _),
+    ):
+        for name, content in files.items():
+            (wanted.tree / name).parent.mkdir(exist_ok=True, parents=True)
+            (wanted.tree / name).write_text(content)
+        report = await made(kind).run(wanted, lambda _: None)
+
+    assert report.outcome is AttemptOutcome.FIXED, report
+    asked = json.dumps(model.requests)
+    assert {name for name, word in words.items() if word in asked} == read
+    assert not list(wanted.tree.glob("started*"))
+
+
 STEPS: list[tuple[str, Step, AttemptOutcome]] = [
     ("wrong key", Fail(status=401), AttemptOutcome.AUTH_ERROR),
     ("forbidden", Fail(status=403), AttemptOutcome.AUTH_ERROR),

@@ -35,10 +35,10 @@ ENV = {
 }
 
 STATUSES = {
-    401: AttemptOutcome.AUTH_ERROR,
-    403: AttemptOutcome.AUTH_ERROR,
-    404: AttemptOutcome.MODEL_DOWN,
-    429: AttemptOutcome.RATE_LIMITED,
+    "401": AttemptOutcome.AUTH_ERROR,
+    "403": AttemptOutcome.AUTH_ERROR,
+    "404": AttemptOutcome.MODEL_DOWN,
+    "429": AttemptOutcome.RATE_LIMITED,
 }
 ENDS = {"error_max_turns": AttemptOutcome.TURNS_USED_UP, "error_max_budget_usd": AttemptOutcome.OVER_BUDGET}
 
@@ -107,7 +107,7 @@ def _result(event: Event) -> Iterable[Word]:
     errors, text = event.get("errors"), event.get("result")
     if event.get("is_error") is not False:
         why = "; ".join(map(str, errors)) if isinstance(errors, list) else text
-        known = STATUSES.get(event.get("api_error_status") or 0) or ENDS.get(str(event.get("subtype")))
+        known = STATUSES.get(str(event.get("api_error_status"))) or ENDS.get(str(event.get("subtype")))
         yield Failed(why, AttemptOutcome.REFUSED if event.get("stop_reason") == "refusal" else known)
     elif text:
         yield Done()

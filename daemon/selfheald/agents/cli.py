@@ -5,7 +5,6 @@ import os
 import re
 import tempfile
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -178,9 +177,12 @@ async def _watched(
         quiet.reschedule(loop.time() + limit.total_seconds())
         return hearing.line(line)
 
-    with suppress(TimeoutError):
+    try:
         async with asyncio.timeout(limit.total_seconds()) as quiet:
             return await sandbox.run(command, on_line), None
+    except TimeoutError:
+        if not quiet.expired():
+            raise
     return Exit(code=None, timed_out=True, seconds=command.timeout.total_seconds(), stderr=""), limit
 
 

@@ -21,6 +21,12 @@ NOTE_LIMIT = 1000
 PROGRESS_LIMIT = 200
 """Characters of a progress line."""
 
+MOST_TOKENS = 1_000_000_000_000
+"""Of one figure; nobody uses up so many, but an agent may say whatever it likes."""
+
+NO_PROGRAM = 127
+"""The exit code of a shell that could not start the program."""
+
 WAITS_LIMIT = 3
 """Times that an agent may say that it waits for the model, without progress in between. Some never give up by
 themselves; the daemon tries again later, and that does not count as an attempt."""
@@ -173,7 +179,7 @@ def _usage(before: Usage, spent: Spent) -> Usage:
 
 
 def _count(value: object) -> int:
-    return max(value, 0) if isinstance(value, int) else 0
+    return min(max(value, 0), MOST_TOKENS) if isinstance(value, int) else 0
 
 
 OUTCOMES: tuple[tuple[re.Pattern[str], AttemptOutcome], ...] = tuple(
@@ -215,6 +221,8 @@ def outcome_of(story: Story, ended: Exit, *, idle: timedelta | None = None) -> t
         return AttemptOutcome.TIMEOUT, f"it said nothing for {idle.total_seconds():.0f} s. {story.trouble}".strip()
     if ended.timed_out:
         return AttemptOutcome.TIMEOUT, f"it was ended after {ended.seconds:.0f} s. {story.trouble}".strip()
+    if ended.code == NO_PROGRAM and not (story.message or story.turns):
+        return AttemptOutcome.AGENT_MISSING, _last_words(story, ended)
     return AttemptOutcome.CRASHED, _last_words(story, ended)
 
 
