@@ -26,13 +26,13 @@ from tests.builders import (
     target,
 )
 from tests.fakes.store import FakeStore
-from tests.store.drive import AnyStore, moved, opened, recorded, stepped
+from tests.store.drive import AnyStore, about, moved, opened, recorded, stepped
 
 from selfheald.domain.attempt import AttemptOutcome
 from selfheald.domain.case import CaseState, advance, stay
 from selfheald.domain.decision import Heal, Skip
 from selfheald.domain.history import History
-from selfheald.domain.ids import PipelineId, ProjectName
+from selfheald.domain.ids import PipelineId, ProjectName, WorkflowId
 from selfheald.domain.observation import Observation
 from selfheald.domain.pipeline import Pipeline, Result
 from selfheald.domain.policy import Limits, Rate
@@ -327,6 +327,42 @@ class TestNewerPipelines:
         await recorded(store, passed_pipeline(**{"id": "other", "created_at": ago(minutes=5)} | overrides))
 
         assert await store.journal.newer_pipeline(case) is None
+
+    @pytest.mark.parametrize("again", [{"rerun_of": WorkflowId("wf-0")}, {"partial_rerun_of": PipelineId("ppl-0")}])
+    async def test_a_rerun_of_what_was_there_before_is_none(self, store: AnyStore, again: dict[str, Any]) -> None:
+        case = await opened(store)
+        await recorded(
+            store,
+            passed_pipeline(id="ppl-0", created_at=ago(minutes=30), commit=sha(3)),
+            passed_pipeline(id="again", created_at=ago(minutes=5), commit=sha(3), **again),
+        )
+
+        assert await store.journal.newer_pipeline(case) is None
+        assert (await about(store, case.pipeline)).newer_pipeline is None
+
+    @pytest.mark.parametrize(
+        "overrides",
+        [
+            {"commit": sha(3)},
+            {"commit": sha(4), "rerun_of": WorkflowId("wf-2")},
+            {"rerun_of": WorkflowId("wf-1")},
+        ],
+    )
+    async def test_a_push_back_and_reruns_of_this_and_of_newer_commits_count(
+        self, store: AnyStore, overrides: dict[str, Any]
+    ) -> None:
+        case = await opened(store)
+        newer = passed_pipeline(**{"id": "again", "created_at": ago(minutes=5)} | overrides)
+        await recorded(
+            store,
+            passed_pipeline(id="ppl-0", created_at=ago(minutes=30), commit=sha(3)),
+            pipeline(id="stopped", created_at=ago(minutes=8), commit=sha(4), result=Result.STOPPED),
+            pipeline(id="before", created_at=ago(minutes=20)),
+            newer,
+        )
+
+        assert await store.journal.newer_pipeline(case) == newer
+        assert (await about(store, case.pipeline)).newer_pipeline == newer.id
 
 
 def _observed(built: Pipeline, **bounds: Any) -> Observation:

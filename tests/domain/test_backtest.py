@@ -98,6 +98,15 @@ def test_a_rerun_of_an_older_commit_makes_no_newer_one(again: dict[str, Any]) ->
     assert [name for name, _ in healed(replay(old, newer, rerun))] == ["ppl-1", "ppl-2"]
 
 
+def test_a_rerun_of_an_older_commit_overtakes_nothing() -> None:
+    main, stamp = make.branch("main"), NOW + timedelta(minutes=5)
+    green = make.passed_pipeline(id="green", commit=make.sha(7), ref=main, created_at=NOW - HOUR, done_at=NOW - HOUR)
+    rerun = replace(green, id=PipelineId("rerun"), rerun_of=WorkflowId("wf-1"), created_at=stamp, done_at=stamp)
+    newest = failed(1, created_at=NOW, ends=NOW + HOUR, ref=main)
+
+    assert [name for name, _ in healed(replay(green, newest, rerun))] == ["ppl-1"]
+
+
 def test_a_branch_that_was_pushed_back_is_at_its_older_commit() -> None:
     main = make.branch("main")
     green = make.passed_pipeline(id="green", commit=make.sha(1), ref=main, created_at=NOW, done_at=NOW)

@@ -14,7 +14,7 @@ from selfheald.domain.errors import NotFoundError
 from selfheald.domain.history import History
 from selfheald.domain.ids import AgentName, AttemptId, CaseId, PipelineId, ProjectName, Sha, Slug
 from selfheald.domain.observation import Observation
-from selfheald.domain.pipeline import Pipeline, State, previous_commit
+from selfheald.domain.pipeline import Pipeline, State, later_ones, previous_commit
 from selfheald.domain.policy import Limits, Rate
 from selfheald.domain.reasons import Reason
 from selfheald.domain.room import Claim, Occupancy, budget_of, limit_in_the_way, reserved
@@ -348,14 +348,14 @@ class FakeJournal:
         return newest.id if newest else None
 
     def _later(self, project: ProjectName, built: Pipeline) -> list[Pipeline]:
-        return [
+        line = [
             other.pipeline
             for other in self.verdicts.values()
             if other.project == project
             and (other.pipeline.ref, other.pipeline.file) == (built.ref, built.file)
-            and other.pipeline.created_at > built.created_at
             and other.pipeline.state is State.DONE
         ]
+        return later_ones(built, line)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,10 +4,11 @@ from collections import deque
 from datetime import datetime
 from typing import Any, Protocol
 
-from tests.builders import NOW, PROJECT, new_case, pipeline
+from tests.builders import NOW, PROJECT, REPOSITORY, limits, new_case, pipeline
 
 from selfheald.domain.case import TRANSITIONS, Case, CaseState, advance
 from selfheald.domain.decision import Heal
+from selfheald.domain.history import History
 from selfheald.domain.pipeline import Pipeline
 from selfheald.ports import CaseBook, Journal
 
@@ -65,3 +66,16 @@ def _way(start: CaseState, goal: CaseState) -> list[CaseState]:
             seen.add(following)
             ways.append((following, [*way, following]))
     raise AssertionError(f"no way from {start} to {goal}")
+
+
+async def about(store: AnyStore, built: Pipeline | None = None, **overrides: Any) -> History:
+    """Ask for the history of a failure, by default that of :func:`pipeline`."""
+    asked = built or pipeline()
+    question: dict[str, Any] = {
+        "repository": REPOSITORY,
+        "commit": asked.commit,
+        "source_branch": "main",
+        "limits": limits(),
+        "now": NOW,
+    }
+    return await store.journal.history(overrides.pop("project", PROJECT), asked, **(question | overrides))

@@ -8,8 +8,6 @@ import pytest
 from tests.builders import (
     AGENT,
     NOW,
-    PROJECT,
-    REPOSITORY,
     ago,
     branch,
     later,
@@ -19,7 +17,7 @@ from tests.builders import (
     running_pipeline,
     sha,
 )
-from tests.store.drive import AnyStore, moved, opened, recorded
+from tests.store.drive import AnyStore, about, moved, opened, recorded
 
 from selfheald.domain.attempt import Attempt, AttemptOutcome
 from selfheald.domain.case import END_STATES, Case, CaseState
@@ -40,19 +38,6 @@ WITHOUT_A_FIX = {
     CaseState.OVER_BUDGET,
 }
 A_HUMANS_NO = {CaseState.DECLINED, CaseState.REJECTED, CaseState.CANCELLED}
-
-
-async def about(store: AnyStore, built: Pipeline | None = None, **overrides: Any) -> History:
-    """Ask for the history of a failure, by default that of :func:`pipeline`."""
-    asked = built or pipeline()
-    question: dict[str, Any] = {
-        "repository": REPOSITORY,
-        "commit": asked.commit,
-        "source_branch": "main",
-        "limits": limits(),
-        "now": NOW,
-    }
-    return await store.journal.history(overrides.pop("project", PROJECT), asked, **(question | overrides))
 
 
 async def attempted(store: AnyStore, case: Case, outcome: AttemptOutcome, **overrides: Any) -> Attempt:

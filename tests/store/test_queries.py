@@ -17,7 +17,12 @@ from selfheald.store.open import Store
 
 SWEPT = [pipeline(id="ppl-1"), passed_pipeline(id="ppl-2", commit=sha(2))]
 NAMED = vars(lookback) | {"OPEN_CASE": entries.OPEN_CASE}
-HISTORY = {name: query for name, query in NAMED.items() if name.isupper() and "SELECT" in str(query)}
+HISTORY = {
+    name: query
+    for name, query in NAMED.items()
+    if name.isupper() and not name.startswith("_") and "SELECT" in str(query)
+}
+"""A name that begins with ``_`` is that of a part of a query."""
 
 
 @pytest.fixture

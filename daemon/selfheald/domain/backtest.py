@@ -18,7 +18,7 @@ from selfheald.domain.decision import Decision, Defer, Heal
 from selfheald.domain.ids import PipelineId, ProjectName, Sha, Slug
 from selfheald.domain.observation import Observation, SourceBranch
 from selfheald.domain.past import Past
-from selfheald.domain.pipeline import Pipeline, Ref, RefKind
+from selfheald.domain.pipeline import Pipeline, Ref, RefKind, later_ones
 from selfheald.domain.reasons import Reason
 
 _NEVER_CHANGES = frozenset({Reason.DETAILS_PENDING, Reason.UNAVAILABLE})
@@ -88,9 +88,7 @@ class _Replay:
     def __init__(self, past: Sequence[Past], assumed: Assumed, until: datetime) -> None:
         self._ends = sorted(past, key=lambda one: one.ended_at)
         self._until = until
-        self._ended = 0
-        self._newest: dict[tuple[str, str, str], Pipeline] = {}
-        """By project, what was built and file: the one created last among those that have ended."""
+        self._overtaken = _overtaken(past)
         self._built = _built(past)
         self._cases = AssumedCases(assumed)
 
@@ -112,14 +110,11 @@ class _Replay:
             yield Replayed(project=past.target.project.name, pipeline=past.pipeline, decision=decision, decided_at=now)
 
     def _decide(self, past: Past, now: datetime) -> Decision:
-        while self._ended < len(self._ends) and self._ends[self._ended].ended_at <= now:
-            self._end(self._ends[self._ended])
-            self._ended += 1
         seen = Observation(
             target=past.target,
             pipeline=past.pipeline,
             pull_request=past.pull_request,
-            history=replace(self._cases.history(past, now), newer_pipeline=self._newer(past)),
+            history=replace(self._cases.history(past, now), newer_pipeline=self._newer(past, now)),
             now=now,
             source=self._source(past, now),
             changes=past.changes,
@@ -129,14 +124,9 @@ class _Replay:
             self._cases.open(past, now)
         return decision
 
-    def _end(self, past: Past) -> None:
-        newest = self._newest.get(_line(past))
-        if newest is None or newest.created_at < past.pipeline.created_at:
-            self._newest[_line(past)] = past.pipeline
-
-    def _newer(self, past: Past) -> PipelineId | None:
-        newest = self._newest[_line(past)]
-        return newest.id if newest.created_at > past.pipeline.created_at else None
+    def _newer(self, past: Past, now: datetime) -> PipelineId | None:
+        ended_at, newer = self._overtaken.get(past.pipeline.id, (now, None))
+        return newer if ended_at <= now else None
 
     def _source(self, past: Past, now: datetime) -> SourceBranch | None:
         """The branch as it was: what was built of it last. Of a pull request's branch that is not known."""
@@ -152,6 +142,21 @@ class _Replay:
 
 def _line(past: Past) -> tuple[str, str, str]:
     return past.target.project.name, str(past.pipeline.ref), past.pipeline.file
+
+
+def _overtaken(past: Sequence[Past]) -> Mapping[PipelineId, tuple[datetime, PipelineId]]:
+    """By failure: the first later one of its branch and file that ended, and when."""
+    lines = dict[tuple[str, str, str], list[Past]]()
+    for one in past:
+        lines.setdefault(_line(one), []).append(one)
+    found = dict[PipelineId, tuple[datetime, PipelineId]]()
+    for one in past:
+        if one.pipeline.failed:
+            ended_at = {other.pipeline.id: other.ended_at for other in lines[_line(one)]}
+            later = later_ones(one.pipeline, [other.pipeline for other in lines[_line(one)]])
+            if ends := [(ended_at[other.id], other.id) for other in later]:
+                found[one.pipeline.id] = min(ends)
+    return found
 
 
 def _built(past: Sequence[Past]) -> Mapping[tuple[Slug, Ref], Sequence[Pipeline]]:

@@ -123,6 +123,21 @@ class Pipeline:
         return self.state is State.DONE and self.result in (Result.STOPPED, Result.CANCELED)
 
 
+def later_ones(built: Pipeline, others: Iterable[Pipeline]) -> list[Pipeline]:
+    """Of the pipelines of one branch and file those that were created later; not reruns of what was there before it.
+
+    Somebody who runs an older commit again, to see whether it still passes, does not move the branch.
+    """
+    line = list(others)
+    before = {other.commit for other in line if other.created_at < built.created_at} - {built.commit}
+    return [
+        other
+        for other in line
+        if other.created_at > built.created_at
+        and not ((other.rerun_of or other.partial_rerun_of) and other.commit in before)
+    ]
+
+
 def previous_commit(built: Pipeline, others: Iterable[Pipeline]) -> Sha | None:
     """What was built before on the same branch, or the like, at another commit; of one project's pipelines."""
     earlier = [

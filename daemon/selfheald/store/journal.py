@@ -174,6 +174,7 @@ class SqliteJournal:
             project=case.project,
             ref=str(case.pipeline.ref),
             file=case.pipeline.file,
+            built=case.pipeline.commit,
             created_at=instant_text(case.pipeline.created_at),
         )
 

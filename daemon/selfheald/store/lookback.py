@@ -59,11 +59,24 @@ WHERE attempts.base = :failed AND cases.repository = :repository
     AND (attempts.outcome IS NULL OR attempts.outcome IN (SELECT value FROM json_each(:counting)))
 """
 
-NEWER_PIPELINE = """
-SELECT id FROM pipelines
-WHERE project = :project AND ref = :ref AND file = :file AND created_at > :created_at AND state = 'done'
-ORDER BY created_at DESC LIMIT 1
+# As `later_ones` has it: a rerun of what was there before does not move the branch.
+_LATER = """
+project = :project AND ref = :ref AND file = :file AND created_at > :created_at
+    AND (
+        coalesce(json_extract(payload, '$.rerun_of'), json_extract(payload, '$.partial_rerun_of')) IS NULL
+        OR commit_sha = :built
+        OR commit_sha NOT IN (
+            SELECT commit_sha FROM pipelines
+            WHERE project = :project AND ref = :ref AND file = :file AND created_at < :created_at
+        )
+    )
 """
+
+NEWER_PIPELINE = f"""
+SELECT id FROM pipelines
+WHERE {_LATER} AND state = 'done'
+ORDER BY created_at DESC LIMIT 1
+"""  # noqa: S608 - constants only
 
 PREVIOUS_COMMIT = """
 SELECT commit_sha FROM pipelines
@@ -71,12 +84,11 @@ WHERE project = :project AND ref = :ref AND created_at < :created_at AND commit_
 ORDER BY created_at DESC LIMIT 1
 """
 
-NEWER_OUTCOME = """
+NEWER_OUTCOME = f"""
 SELECT payload FROM pipelines
-WHERE project = :project AND ref = :ref AND file = :file AND created_at > :created_at
-    AND result IN ('passed', 'failed') AND json_extract(payload, '$.promotion_of') IS NULL
+WHERE {_LATER} AND result IN ('passed', 'failed') AND json_extract(payload, '$.promotion_of') IS NULL
 ORDER BY created_at DESC LIMIT 1
-"""
+"""  # noqa: S608 - constants only
 
 CASES_ON_BRANCH = """
 SELECT count(*) AS cases, min(opened_at) AS oldest FROM cases
