@@ -250,6 +250,8 @@ class TestReserving:
         again = await _claimed(store, limits(cost_usd_per_day=Decimal(5)))
 
         assert again.budget.project_micros == 2_000_000
+        [left] = await store.cases.attempts(queued.id)
+        assert (left.outcome, left.finished_at) == (AttemptOutcome.INTERRUPTED, NOW)
         await store.cases.start_attempt(queued, agent=AGENT, folder="g", now=NOW)
         assert [one.cost_micros for one in await store.cases.attempts(queued.id)] == [3_000_000, 0]
 

@@ -26,13 +26,8 @@ _ON_THE_WAY = {
     *(CaseState.PUBLISHING, CaseState.PROPOSED),
 }
 _WITHOUT_A_FIX = {
-    CaseState.NOT_FIXABLE,
-    CaseState.BLOCKED,
-    CaseState.EXHAUSTED,
-    CaseState.NO_CI,
-    CaseState.FAILED,
-    CaseState.WITHDRAWN,
-    CaseState.OVER_BUDGET,
+    *(CaseState.NOT_FIXABLE, CaseState.BLOCKED, CaseState.EXHAUSTED, CaseState.NO_CI),
+    *(CaseState.FAILED, CaseState.WITHDRAWN, CaseState.OVER_BUDGET),
 }
 
 
@@ -68,6 +63,8 @@ class FakeCaseBook:
         if current is None or (current.version, current.state) != (before.version, before.state):
             return False
         self.all[after.id] = after
+        if before.state is CaseState.HEALING is not after.state:
+            self._interrupt(after.id, after.updated_at)
         if note or after.state is not before.state:
             self._happened(after, before=before.state, actor=actor, note=note)
         return True
@@ -83,10 +80,8 @@ class FakeCaseBook:
         return Claim(taken=True, case=claimed, budget=budget)
 
     async def start_attempt(self, case: Case, *, agent: AgentName, folder: str, now: datetime) -> Attempt:
+        self._interrupt(case.id, now)
         earlier = await self.attempts(case.id)
-        for running in (attempt for attempt in earlier if attempt.outcome is None):
-            ended = replace(running, outcome=AttemptOutcome.INTERRUPTED, finished_at=now)
-            self.all_attempts[running.id] = ended
         attempt = Attempt(
             id=AttemptId(len(self.all_attempts) + 1),
             case_id=case.id,
@@ -150,6 +145,10 @@ class FakeCaseBook:
             spent_micros_of_all=self.cost_today(None, now),
             reserved_micros_of_all=sum(self._held_back(one) for one in elsewhere),
         )
+
+    def _interrupt(self, case_id: CaseId, now: datetime) -> None:
+        for one in [one for one in self.all_attempts.values() if one.case_id == case_id and one.outcome is None]:
+            self.all_attempts[one.id] = replace(one, outcome=AttemptOutcome.INTERRUPTED, finished_at=now)
 
     def _held_back(self, case: Case) -> int:
         running = (one for one in self.all_attempts.values() if one.case_id == case.id and one.outcome is None)

@@ -18,7 +18,7 @@ from tests.store.drive import opened
 
 from selfheald.domain.attempt import Attempt, AttemptOutcome
 from selfheald.domain.case import Case, CaseState, advance, stay
-from selfheald.domain.ids import ProjectName
+from selfheald.domain.ids import CaseId, ProjectName
 from selfheald.domain.prices import micros_of
 from selfheald.domain.room import Claim
 from selfheald.store.open import Store, open_store
@@ -45,6 +45,8 @@ class Purse(RuleBasedStateMachine):
         self.stores: list[Store] = [self.loop.run(open_store(path)) for _ in range(2)]
         self.clock = ManualClock()
         self.opened = 0
+        self.begun: set[CaseId] = set()
+        """Cases whose worker has started its attempt: it starts one."""
 
     def teardown(self) -> None:
         if hasattr(self, "stores"):
@@ -66,11 +68,12 @@ class Purse(RuleBasedStateMachine):
         queued = [case for case in self.cases() if case.state is CaseState.QUEUED]
         self.together(*(self.claimed(store, case) for store in self.stores for case in queued))
 
-    @precondition(lambda self: self.held())
+    @precondition(lambda self: self.waiting())
     @rule(which=st.integers(0, 9))
     def start(self, which: int) -> None:
         """A worker starts its attempt, perhaps after midnight."""
-        case = self.held()[which % len(self.held())]
+        case = self.waiting()[which % len(self.waiting())]
+        self.begun.add(case.id)
         self.run(self.stores[1].cases.start_attempt(case, agent=make.AGENT, folder="f", now=self.clock.now()))
 
     @precondition(lambda self: self.running())
@@ -96,6 +99,7 @@ class Purse(RuleBasedStateMachine):
     def crash(self, which: int) -> None:
         """A daemon is killed: the lease is over, the case is queued again."""
         case = self.held()[which % len(self.held())]
+        self.begun.discard(case.id)
         self.save(case, advance(case, CaseState.QUEUED, now=self.clock.now()))
 
     @precondition(lambda self: self.held())
@@ -135,6 +139,9 @@ class Purse(RuleBasedStateMachine):
 
     def held(self) -> list[Case]:
         return [case for case in self.cases() if case.state is CaseState.HEALING]
+
+    def waiting(self) -> list[Case]:
+        return [case for case in self.held() if case.id not in self.begun]
 
     def attempts(self) -> list[Attempt]:
         return [one for case in self.cases() for one in self.run(self.stores[0].cases.attempts(case.id))]

@@ -109,7 +109,8 @@ class CaseBook(Protocol):
     async def save(self, before: Case, after: Case, *, note: str = "", actor: str = "selfheald") -> bool:
         """Write ``after`` if the case is still ``before`` (by its version); an event row in the same transaction.
 
-        An event row is written when the state differs or there is a note. ``False``: somebody else was faster.
+        An event row is written when the state differs or there is a note. ``False``: somebody else was faster. An
+        attempt that nobody has finished when its case leaves ``healing`` ends as ``interrupted``.
         """
 
     async def claim(self, before: Case, after: Case, *, limits: Limits, now: datetime, priced: bool = True) -> Claim:

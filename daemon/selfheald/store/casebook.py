@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from selfheald.domain.attempt import Attempt, AttemptOutcome
-from selfheald.domain.case import TRANSITIONS, Case, IllegalTransitionError
+from selfheald.domain.case import TRANSITIONS, Case, CaseState, IllegalTransitionError
 from selfheald.domain.errors import NotFoundError
 from selfheald.domain.hygiene import redacted_attempt
 from selfheald.domain.ids import AgentName, CaseId
@@ -185,6 +185,9 @@ def _save(connection: sqlite3.Connection, before: Case, after: Case, note: str, 
     expected = {"id": before.id, "version_before": before.version, "state_before": before.state}
     if connection.execute(_SAVE_CASE, {**case_row(after), **expected}).rowcount == 0:
         return False
+    if before.state is CaseState.HEALING is not after.state:
+        ended = row(case_id=after.id, outcome=AttemptOutcome.INTERRUPTED, now=instant_text(after.updated_at))
+        connection.execute(_INTERRUPT_ATTEMPT, ended)
     if note or after.state is not before.state:
         add_event(
             connection,
