@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from selfheald.agents.build import COMMAND, KINDS
 from selfheald.agents.kind import Order
-from selfheald.agents.story import Did, Done, Failed, Said, Spent, Story, Trouble, Turn, Word, event_of, lines_of, told
+from selfheald.agents.story import Story, told
+from selfheald.agents.words import Did, Done, Failed, Said, Spent, Trouble, Turn, Word, event_of, lines_of
 from selfheald.domain.attempt import AttemptOutcome
 from selfheald.ports import Layout
 from selfheald.settings.values import AgentKind

@@ -5,23 +5,9 @@ from typing import Any
 
 import pytest
 
-from selfheald.agents.story import (
-    MESSAGE_LIMIT,
-    WAITS_LIMIT,
-    Did,
-    Done,
-    Failed,
-    Said,
-    Spent,
-    Story,
-    Trouble,
-    Turn,
-    Word,
-    event_of,
-    lines_of,
-    outcome_of,
-    told,
-)
+from selfheald.agents.ends import outcome_of
+from selfheald.agents.story import MESSAGE_LIMIT, WAITS_LIMIT, Story, told
+from selfheald.agents.words import Did, Done, Failed, Said, Spent, Trouble, Turn, Word, event_of, lines_of
 from selfheald.domain.attempt import AttemptOutcome, Usage
 from selfheald.domain.limits import Limit
 from selfheald.ports import Exit

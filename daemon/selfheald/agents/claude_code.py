@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 
 from selfheald.agents.install import Package
 from selfheald.agents.kind import MODEL_SILENCE_SECONDS, Launch, Order
-from selfheald.agents.story import Did, Done, Event, Failed, Said, Spent, Trouble, Word
 from selfheald.agents.ways import KEY_NAME
+from selfheald.agents.words import Done, Event, Failed, Said, Spent, Trouble, Word, did
 from selfheald.domain.attempt import AttemptOutcome
 
 HOME = ".claude"
@@ -90,12 +90,8 @@ def _block(block: object) -> Iterable[Word]:
     match block:
         case {"type": "text", "text": str(text)}:
             yield Said(text)
-        case {"type": "tool_use", "input": {"command": str(command)}}:
-            yield Did(f"$ {command}")
-        case {"type": "tool_use", "name": str(name), "input": {"file_path": str(path)}}:
-            yield Did(f"{name} {path}")
-        case {"type": "tool_use", "name": str(name)}:
-            yield Did(name)
+        case {"type": "tool_use", "name": str(name), "input": Mapping() as given}:
+            yield did(name, given)
 
 
 def _result(event: Event) -> Iterable[Word]:

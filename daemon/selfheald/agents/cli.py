@@ -10,12 +10,14 @@ from datetime import timedelta
 from pathlib import Path
 
 from selfheald.agents.desk import Desk, Redacted, desk, write_private
+from selfheald.agents.ends import outcome_of
 from selfheald.agents.install import Installed, find
 from selfheald.agents.kind import Kind, Launch, Order
 from selfheald.agents.report import noted, reported
 from selfheald.agents.spec import AgentSpec
-from selfheald.agents.story import NOTE_LIMIT, Story, event_of, lines_of, outcome_of, told
+from selfheald.agents.story import NOTE_LIMIT, Story, told
 from selfheald.agents.ways import ways_out
+from selfheald.agents.words import event_of, lines_of
 from selfheald.domain.attempt import AttemptOutcome, Usage
 from selfheald.domain.errors import ConfigError, NotFoundError, SelfhealdError
 from selfheald.domain.ids import AgentName

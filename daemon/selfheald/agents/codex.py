@@ -1,12 +1,12 @@
 """OpenAI's Codex CLI, as version 0.169 works: ``codex exec``, which tells one JSON object a line."""
 
-import json
 from collections.abc import Iterable, Mapping
 
 from selfheald.agents.install import Package
 from selfheald.agents.kind import MODEL_SILENCE_SECONDS, Launch, Order
-from selfheald.agents.story import Did, Done, Event, Failed, Said, Spent, Trouble, Turn, Word
+from selfheald.agents.toml import toml
 from selfheald.agents.ways import KEY_NAME
+from selfheald.agents.words import Did, Done, Event, Failed, Said, Spent, Trouble, Turn, Word
 from selfheald.domain.attempt import AttemptOutcome
 
 HOME = ".codex"
@@ -67,7 +67,7 @@ class Codex:
         if order.tools_url:
             settings["mcp_servers.semaphore"] = {**TOOLS, "url": order.tools_url}
         chosen = ("-C", order.inside.tree, *(("-m", order.model) if order.model else ()))
-        changed = (part for name, value in settings.items() for part in ("-c", f"{name}={_toml(value)}"))
+        changed = (part for name, value in settings.items() for part in ("-c", f"{name}={toml(value)}"))
         home = {"CODEX_HOME": f"{order.inside.home}/{HOME}"}
         return Launch(arguments=("exec", *FLAGS, *chosen, *changed, "-"), env=home, files={f"{HOME}/.keep": ""})
 
@@ -103,10 +103,3 @@ def _end(event: Event) -> Iterable[Word]:
     spent = event["usage"] if isinstance(event.get("usage"), Mapping) else {}
     yield Spent(spent.get("input_tokens"), spent.get("cached_input_tokens"), spent.get("output_tokens"))
     yield Done()
-
-
-def _toml(value: object) -> str:
-    """Write a value as TOML, whose strings, numbers and booleans are JSON's."""
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{name}={_toml(inner)}" for name, inner in value.items()) + "}"
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

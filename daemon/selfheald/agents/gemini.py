@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 
 from selfheald.agents.install import Package
 from selfheald.agents.kind import Launch, Order
-from selfheald.agents.story import Did, Done, Event, Failed, Said, Spent, Trouble, Word
 from selfheald.agents.ways import KEY_NAME
+from selfheald.agents.words import Did, Done, Event, Failed, Said, Spent, Trouble, Word, did
 from selfheald.domain.attempt import AttemptOutcome
 
 SETTINGS: Mapping[str, object] = {
@@ -57,12 +57,8 @@ class Gemini:
         match event:
             case {"type": "message", "role": "assistant", "content": str(text)}:
                 yield Said(text, more=True)
-            case {"type": "tool_use", "parameters": {"command": str(command)}}:
-                yield Did(f"$ {command}")
-            case {"type": "tool_use", "tool_name": str(name), "parameters": {"file_path": str(path)}}:
-                yield Did(f"{name} {path}")
-            case {"type": "tool_use", "tool_name": str(name)}:
-                yield Did(name)
+            case {"type": "tool_use", "tool_name": str(name), "parameters": Mapping() as given}:
+                yield did(name, given)
             case {"type": "tool_result", "status": str(status)}:
                 yield Did("" if status == "success" else status)
             case {"type": "error", "message": str(text)}:

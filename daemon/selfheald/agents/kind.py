@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from selfheald.agents.install import Package
-from selfheald.agents.story import Event, Word
+from selfheald.agents.words import Event, Word
 from selfheald.ports import Layout
 
 MODEL_SILENCE_SECONDS = 300

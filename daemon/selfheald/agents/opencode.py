@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 
 from selfheald.agents.install import Package
 from selfheald.agents.kind import MODEL_SILENCE_SECONDS, Launch, Order
-from selfheald.agents.story import Did, Done, Event, Failed, Said, Spent, Trouble, Turn, Word
 from selfheald.agents.ways import KEY_NAME
+from selfheald.agents.words import Did, Done, Event, Failed, Said, Spent, Trouble, Turn, Word
 from selfheald.domain.attempt import AttemptOutcome
 
 CONFIG = "opencode.json"
