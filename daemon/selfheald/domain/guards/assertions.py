@@ -75,7 +75,9 @@ def _compared(before: Case, after: Case, sides: Sides, moved: frozenset[str]) ->
     pairs, lost = paired(gone, come)
     yield from (_vacuous(after, one) for one in come if one.strength is Strength.VACUOUS)
     for was, now in pairs:
-        if not refactored(was, now, come, sides):
+        if now.guards > was.guards and now.by_helper is was.by_helper:
+            yield _only_if(now, after)
+        elif not refactored(was, now, come, sides):
             yield from weaker(was, now, after, sides)
     kept = frozenset(value for value, count in before.values.items() if after.values[value] >= count)
     free = [one for one in come if one.strength > Strength.VACUOUS]
@@ -107,10 +109,12 @@ def _vacuous(case: Case, one: Assertion) -> Found:
 
 def _conditional(old: Sequence[Assertion], new: Sequence[Assertion], case: Case) -> Iterator[Found]:
     before = {one.key: one.guards for one in reversed(old)}
-    for one in new:
-        if one.guards > before.get(one.key, one.guards):
-            text = f"`{case.name}` asserts only under a condition now: {one.text[:120]}"
-            yield Found(Rule.ASSERTION_CONDITIONAL, case.path, one.line, text)
+    yield from (_only_if(one, case) for one in new if one.guards > before.get(one.key, one.guards))
+
+
+def _only_if(one: Assertion, case: Case) -> Found:
+    text = f"`{case.name}` asserts only under a condition now: {one.text[:120]}"
+    return Found(Rule.ASSERTION_CONDITIONAL, case.path, one.line, text)
 
 
 def _commented_out(sides: Sides) -> Iterator[Found]:

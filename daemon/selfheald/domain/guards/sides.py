@@ -25,6 +25,8 @@ class Sides:
     pairs: Pairs
     added: tuple[Line, ...]
     removed: tuple[Line, ...]
+    written: frozenset[str]
+    """Values on added lines."""
     unread: tuple[Found, ...]
     """Files that could not be looked into."""
 
@@ -57,6 +59,7 @@ def sides_of(changes: Sequence[Change]) -> Sides:
         pairs=pairs,
         added=tuple(added(changes)),
         removed=tuple(removed(changes)),
+        written=frozenset(literal for line in added(changes) for literal in literals(line.text)),
         unread=tuple(unread),
         room=_room(before, after, pairs),
         values=frozenset(literal for change in changes for literal in literals(change.after or "")),

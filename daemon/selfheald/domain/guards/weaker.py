@@ -80,11 +80,13 @@ def paired(
 def weaker(was: Assertion, now: Assertion, case: Case, sides: Sides) -> Iterator[Found]:
     """Compare an assertion with the one that stands in its place."""
     helped = now.by_helper != was.by_helper
+    if _SCAFFOLD.match(was.text):
+        return
     drop = was.strength - now.strength
-    if (now.strength > Strength.VACUOUS and drop > helped) or (not helped and _demands_less(was, now)):
+    if (now.strength > Strength.VACUOUS and drop > helped) or (not helped and _demands_less(was, now, sides.written)):
         text = f"`{case.name}` asserted {was.text[:120]}, and now only {now.text[:120]}"
         yield Found(Rule.ASSERTION_WEAKENED, case.path, now.line, text)
-    elif not helped and _nobody_wrote(was, now, sides.values):
+    elif not helped and _nobody_wrote(was, now, sides):
         text = f"`{case.name}` asserted {was.text[:120]}, and now {now.text[:120]}, whose value nobody wrote down"
         yield Found(Rule.ASSERTION_WEAKENED, case.path, now.line, text)
     elif now.strength >= was.strength and was.shape == now.shape and slack(now.text) >= slack(was.text):
@@ -104,17 +106,31 @@ def _is_name(value: str) -> bool:
     return value.startswith(":") or ADDRESS.match(value) is not None
 
 
-def _nobody_wrote(was: Assertion, now: Assertion, values: frozenset[str]) -> bool:
+def _nobody_wrote(was: Assertion, now: Assertion, sides: Sides) -> bool:
     """Whether what was expected is nowhere any more, and nothing else was written in its place."""
     lost = {value for value in was.literals - now.literals if not _is_name(value)}
-    return bool(lost) and now.literals <= was.literals and not lost & values and now.strength <= was.strength
+    return (
+        bool(lost)
+        and now.literals <= was.literals
+        and not any(_is_written(value, sides) for value in lost)
+        and now.strength <= was.strength
+    )
 
 
-def _demands_less(was: Assertion, now: Assertion) -> bool:
-    """Whether a chain of demands has lost a link, a tolerance has grown, or only a part is looked at now."""
+def _is_written(value: str, sides: Sides) -> bool:
+    """Whether a value stands somewhere still, or its lines do, each on one of its own."""
+    pieces = (one for one in sides.written if len(one) > 3)  # noqa: PLR2004 - shorter ones are in anything
+    return value in sides.values or any(one in value for one in pieces)
+
+
+def _demands_less(was: Assertion, now: Assertion, written: frozenset[str]) -> bool:
+    """Whether a chain of demands has lost a link, a tolerance has grown, or only a part is looked at now.
+
+    A value that is ``written`` in an added line has got a name.
+    """
     yes_or_no = bool(_values(was)) and not _values(now) and bool(now.literals)
     shorter = len(now.text) > 10 and was.text.startswith(f"{now.text}.")  # noqa: PLR2004 - a chain has a subject
-    left_out = {value for value in was.literals - now.literals if not _is_name(value)}
+    left_out = {value for value in was.literals - now.literals - written if not _is_name(value)}
     smaller = now.words < was.words and now.literals < was.literals and bool(left_out)
     return (
         shorter
