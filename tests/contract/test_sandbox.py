@@ -184,6 +184,26 @@ async def test_a_flood_of_output_ends_the_program(sandbox: Sandbox, command: Com
     assert ended.limit is Limit.OUTPUT
 
 
+async def test_a_flood_of_lines_ends_the_program_and_leaves_others_their_turn(
+    sandbox: Sandbox, command: Command
+) -> None:
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await one_turn()
+
+    beside = asyncio.create_task(others())
+    heard: list[bytes] = []
+    ended = await sandbox.run(replace(command, argv=("yes", "")), heard.append)
+    beside.cancel()
+
+    assert ended.limit is Limit.OUTPUT
+    assert turns > len(heard) / 100
+
+
 async def test_cancelling_ends_every_process(sandbox: Sandbox, command: Command) -> None:
     mark, began = token(), asyncio.Event()
     script = f"(setsid sh -c 'sleep 1000; : {mark}' &); echo began; sleep 1000; : {mark}"

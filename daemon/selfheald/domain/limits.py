@@ -44,7 +44,7 @@ class SandboxLimits:
     tmp: int = GIB
     """Bytes of its private ``/tmp``, which lives in memory."""
     output: int = 256 * MIB
-    """Bytes of its standard output: five times what a transcript keeps."""
+    """Bytes of its standard output, and some for each line: five times what a transcript keeps."""
 
 
 def parse_size(text: str) -> int:

@@ -10,7 +10,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -26,6 +26,12 @@ OnLine = Callable[[bytes], bool | None]
 
 CHUNK = 1 << 16
 """Bytes read at once: a pipe's capacity."""
+
+LINE_COST = 512
+"""Bytes that each line counts besides its own: it is looked through for secrets, which takes the daemon's time."""
+
+TURN = 32
+"""Lines that are heard before the daemon's other work has its turn: some milliseconds."""
 
 END_SECONDS = 10.0
 """How long SIGKILL may take. A process that outlives it hangs in the kernel."""
@@ -215,17 +221,26 @@ class _Running:
         """Everything is read, also after the stop: some programs panic when their output is closed."""
         lines, total = Lines(), 0
         while chunk := await reader.read(CHUNK):
-            total += len(chunk)
+            total += len(chunk) + LINE_COST * chunk.count(b"\n")
             if self.stopped:
                 continue
             if total > self._output:
                 self.stop(Limit.OUTPUT)
                 kill()
-            elif any(on_line(line) is False for line in lines.feed(chunk)):
-                self.stopped = True
+                continue
+            await self._hear(lines.feed(chunk), on_line)
+            if self.stopped:
                 kill()
         if not self.stopped:
             self.stopped = any(on_line(line) is False for line in lines.close())
+
+    async def _hear(self, lines: Iterator[bytes], on_line: OnLine) -> None:
+        for number, line in enumerate(lines, start=1):
+            if self.stopped:  # a limit was reached meanwhile
+                return
+            self.stopped = on_line(line) is False
+            if number % TURN == 0:
+                await asyncio.sleep(0)
 
     def stop(self, limit: Limit) -> None:
         """Hear no more of it: it has reached a limit."""

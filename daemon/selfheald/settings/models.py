@@ -315,7 +315,7 @@ class SandboxLimitsKeys(_Keys):
     tmp: fields.Size = "1g"
     """Its private `/tmp`, which lives in memory; bubblewrap only."""
     output: fields.Size = "256m"
-    """Its standard output; a transcript keeps 50m of it."""
+    """Its standard output, each line with 512 bytes more; a transcript keeps 50m of it."""
 
 
 class Settings(BaseSettings):

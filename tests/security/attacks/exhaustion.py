@@ -26,7 +26,7 @@ EXHAUSTION = (
     DaemonAttack(
         name="drown-the-daemon-in-output",
         tries="drown log and transcript in short lines",
-        script="yes 0123456789012345678901234567890123456789 | head -c 3000000; echo; echo WON; exit 1",
+        script="yes 0123456789012345678901234567890123456789 | head -c 1000000; echo; echo WON; exit 1",
         limit="output",
         value="2m",
     ),
