@@ -53,7 +53,9 @@ class Town(RuleBasedStateMachine):
         path = Path(self.folder.name) / "selfheald.sqlite"
         self.stores: list[Store] = [self.loop.run(open_store(path)) for _ in range(2)]
         self.clock = ManualClock()
-        self.deciders = [_decider(store, self.clock) for store in self.stores]
+        self.code_host = FakeCodeHost()
+        self.code_host.add_repository(make.REPOSITORY)
+        self.deciders = [_decider(store, self.code_host, self.clock) for store in self.stores]
         self.failures = 0
 
     def teardown(self) -> None:
@@ -146,6 +148,7 @@ class Town(RuleBasedStateMachine):
     def failed(self, branch: str) -> Any:
         self.failures += 1
         now = self.clock.now()
+        self.code_host.set_branch(make.REPOSITORY, branch, make.sha(self.failures))
         return make.pipeline(
             id=f"ppl-{self.failures}",
             ref=make.branch(branch),
@@ -192,13 +195,13 @@ _NEXT = {
 }
 
 
-def _decider(store: Store, clock: Clock) -> Decider:
+def _decider(store: Store, code_host: FakeCodeHost, clock: Clock) -> Decider:
     def unheard(_: Event) -> None:
         """Nobody listens."""
 
     return Decider(
         journal=store.journal,
-        code_host=FakeCodeHost(),
+        code_host=code_host,
         repositories=FakeRepositories(),
         clock=clock,
         listener=unheard,
@@ -209,6 +212,21 @@ def assert_rate(cases: list[Case], rate: Rate) -> None:
     opened = sorted(case.opened_at for case in cases)
     for first, too_many in zip(opened, opened[rate.count :], strict=False):
         assert too_many - first >= rate.window
+
+
+def test_cases_are_opened_claimed_and_attempted_in_it() -> None:
+    """Where nothing happens, every limit holds."""
+    town = Town()
+    try:
+        town.begin()
+        town.sweep(["main", "feature", "other"])
+        town.claim()
+        town.limits_hold()
+        assert [case.state for case in town.cases()].count(CaseState.HEALING) == LIMITS.concurrent_attempts
+        town.attempt(AttemptOutcome.FIXED, 4)
+        assert CaseState.PUSHING in {case.state for case in town.cases()}
+    finally:
+        town.teardown()
 
 
 TestLimits = Town.TestCase
