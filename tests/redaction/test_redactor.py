@@ -71,6 +71,19 @@ def test_an_environment_in_base64_is_taken_out_as_a_whole(redact: Redactor) -> N
     assert redact(f"$ env | base64\n{wrapped}\n$ next") == f"$ env | base64\n{REDACTED}\n$ next"
 
 
+@pytest.mark.parametrize("length", range(57))
+def test_other_lines_around_it_hide_no_base64(redact: Redactor, length: int) -> None:
+    packed = b64encode(f"DEPLOY_TOKEN={VALUE}\nPATH=/usr/bin\n{'x' * (100 + length)}".encode()).decode()
+    wrapped = "\n".join(packed[at : at + 76] for at in range(0, len(packed), 76))
+    digest = "0123456789abcdef" * 4
+
+    shown = redact(f"{digest}\n{wrapped}\n{digest}\n{wrapped}\n{digest}")
+
+    assert packed[4:28] not in shown
+    assert packed[-12:] not in shown
+    assert shown.startswith(digest)
+
+
 def test_harmless_base64_stays(redact: Redactor) -> None:
     packed = b64encode(b"Nothing but words, and then some more words, of no use to anybody.").decode()
 
