@@ -20,7 +20,7 @@ from tests.fakes.repositories import FakeRepositories
 from selfheald.domain.attempt import AttemptOutcome
 from selfheald.domain.case import Case, CaseState, advance
 from selfheald.domain.events import Event
-from selfheald.domain.policy import Rate
+from selfheald.domain.policy import Rate, SupersededBy
 from selfheald.domain.prices import micros_of
 from selfheald.domain.room import Claim
 from selfheald.engine.decide import Decider
@@ -32,22 +32,30 @@ LIMITS = make.limits(
     attempts_per_commit=1,
     cases_per_branch=Rate(count=2, window=HOUR),
     cases_per_project=Rate(count=4, window=HOUR),
-    open_pull_requests=2,
-    concurrent_attempts=2,
     cost_usd_per_attempt=Decimal("1.25"),
-    cost_usd_per_day=Decimal(3),
-    cooldown=timedelta(0),
 )
-ALLOWED = micros_of(LIMITS.cost_usd_per_day)
-TARGET = make.target(project=make.project(limits=LIMITS))
 BRANCHES = st.sampled_from(("main", "feature", "other"))
 
 
 class Town(RuleBasedStateMachine):
     """Two processes on one store, as far as SQLite is concerned: each has connections of its own."""
 
-    @initialize()
-    def begin(self) -> None:
+    @initialize(
+        cooldown=st.sampled_from((timedelta(0), timedelta(minutes=20))),
+        at_once=st.sampled_from((1, 3)),
+        pull_requests=st.sampled_from((1, 3)),
+        dollars=st.sampled_from((1, 3)),
+    )
+    def begin(self, cooldown: timedelta, at_once: int, pull_requests: int, dollars: int) -> None:
+        """A limit holds back only what no tighter one does: each is the tightest now and then."""
+        self.limits = replace(
+            LIMITS,
+            cooldown=cooldown,
+            concurrent_attempts=at_once,
+            open_pull_requests=pull_requests,
+            cost_usd_per_day=Decimal(dollars),
+        )
+        self.target = make.target(project=make.project(limits=self.limits, superseded_by=SupersededBy.PIPELINE))
         self.loop = asyncio.Runner()
         self.folder = tempfile.TemporaryDirectory()
         path = Path(self.folder.name) / "selfheald.sqlite"
@@ -69,17 +77,17 @@ class Town(RuleBasedStateMachine):
     def sweep(self, branches: list[str]) -> None:
         """Pipelines fail; both sweepers look at all of them at the same time."""
         failed = [self.failed(branch) for branch in branches]
-        self.together(*(decider.consider(TARGET, one, first=True) for decider in self.deciders for one in failed))
+        self.opening(*(decider.consider(self.target, one, first=True) for decider in self.deciders for one in failed))
 
     @rule(branch=BRANCHES)
     def heal_by_hand(self, branch: str) -> None:
         """Somebody types ``selfheald heal`` twice while the daemon decides."""
         failed = self.failed(branch)
         first, second = self.deciders
-        self.together(
-            first.heal_by_hand(TARGET, failed, by="ada"),
-            second.heal_by_hand(TARGET, failed, by="bob"),
-            second.consider(TARGET, failed, first=True),
+        self.opening(
+            first.heal_by_hand(self.target, failed, by="ada"),
+            second.heal_by_hand(self.target, failed, by="bob"),
+            second.consider(self.target, failed, first=True),
         )
 
     @rule()
@@ -97,6 +105,8 @@ class Town(RuleBasedStateMachine):
         """An attempt is made, and uses some quarters of its budget; an interrupted one's case is queued again."""
         case = next(case for case in self.cases() if case.state is CaseState.HEALING)
         self.loop.run(self.attempted(case, outcome, case.reserved_micros * used // 4))
+        if outcome is AttemptOutcome.TIMEOUT:
+            self.sweep([case.source_branch or ""])
 
     @precondition(lambda self: any(case.state is CaseState.HEALING for case in self.cases()))
     @rule()
@@ -126,8 +136,8 @@ class Town(RuleBasedStateMachine):
             return
         cases = self.cases()
         states = Counter(case.state for case in cases)
-        assert states[CaseState.HEALING] <= LIMITS.concurrent_attempts
-        assert states[CaseState.PUBLISHING] + states[CaseState.PROPOSED] <= LIMITS.open_pull_requests
+        assert states[CaseState.HEALING] <= self.limits.concurrent_attempts
+        assert sum(states[state] for state in (CaseState.HEALING, *_NEXT)) <= self.limits.open_pull_requests
         assert_rate(cases, LIMITS.cases_per_project)
         for branch in {case.source_branch for case in cases}:
             assert_rate([case for case in cases if case.source_branch == branch], LIMITS.cases_per_branch)
@@ -140,9 +150,10 @@ class Town(RuleBasedStateMachine):
         spent = Counter[str]()
         for one in attempts:
             spent[f"{one.started_at:%Y-%m-%d}"] += one.cost_micros
-        assert all(micros <= ALLOWED for micros in spent.values())
+        allowed = micros_of(self.limits.cost_usd_per_day)
+        assert all(micros <= allowed for micros in spent.values())
         reserved = sum(case.reserved_micros for case in cases)
-        assert spent[f"{self.clock.now():%Y-%m-%d}"] + reserved <= ALLOWED
+        assert spent[f"{self.clock.now():%Y-%m-%d}"] + reserved <= allowed
         assert all(case.state is CaseState.HEALING for case in cases if case.reserved_micros)
 
     def failed(self, branch: str) -> Any:
@@ -163,7 +174,7 @@ class Town(RuleBasedStateMachine):
     async def claimed(self, store: Store, case: Case) -> Claim:
         now = self.clock.now()
         held = advance(case, CaseState.HEALING, now=now, lease_owner="me", lease_until=now)
-        return await store.cases.claim(case, held, limits=LIMITS, now=now)
+        return await store.cases.claim(case, held, limits=self.limits, now=now)
 
     async def attempted(self, case: Case, outcome: AttemptOutcome, cost: int) -> None:
         cases, now = self.stores[1].cases, self.clock.now()
@@ -174,6 +185,18 @@ class Town(RuleBasedStateMachine):
 
     def save(self, case: Case, to: CaseState) -> None:
         assert self.loop.run(self.stores[0].cases.save(case, advance(case, to, now=self.clock.now())))
+
+    def opening(self, *work: Any) -> None:
+        """What may open cases: none on a branch that rests."""
+        before, now = self.cases(), self.clock.now()
+        resting = {
+            case.source_branch
+            for case in before
+            if case.state is CaseState.EXHAUSTED and case.closed_at and case.closed_at + self.limits.cooldown > now
+        }
+        self.together(*work)
+        opened = {case.id: case.source_branch for case in self.cases()}
+        assert not resting & {branch for case_id, branch in opened.items() if case_id not in {c.id for c in before}}
 
     def together(self, *work: Any) -> None:
         async def all_of_it() -> None:
@@ -214,19 +237,19 @@ def assert_rate(cases: list[Case], rate: Rate) -> None:
         assert too_many - first >= rate.window
 
 
-def test_cases_are_opened_claimed_and_attempted_in_it() -> None:
-    """Where nothing happens, every limit holds."""
+def test_the_town_is_one_in_which_cases_are_opened_claimed_and_held_back() -> None:
+    """Else the limits would hold for want of anything to limit."""
     town = Town()
-    try:
-        town.begin()
+    town.begin(cooldown=timedelta(0), at_once=2, pull_requests=3, dollars=3)
+    for _ in range(3):
         town.sweep(["main", "feature", "other"])
         town.claim()
-        town.limits_hold()
-        assert [case.state for case in town.cases()].count(CaseState.HEALING) == LIMITS.concurrent_attempts
-        town.attempt(AttemptOutcome.FIXED, 4)
-        assert CaseState.PUSHING in {case.state for case in town.cases()}
-    finally:
-        town.teardown()
+        town.pass_time(1)
+    states = Counter(case.state for case in town.cases())
+    town.limits_hold()
+    town.teardown()
+
+    assert states == {CaseState.QUEUED: 2, CaseState.HEALING: 2}
 
 
 TestLimits = Town.TestCase

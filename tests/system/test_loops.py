@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from prometheus_client import generate_latest
 from tests.system.house import BROKEN, SLUG, House, agent, page, until
 
 from selfheald.app.daemon import once
@@ -25,6 +26,7 @@ from selfheald.store.open import FILE_NAME, open_store
 
 pytestmark = pytest.mark.system
 
+PUT_OFF = re.compile(r'selfheald_decisions_total\{decision="defer",project="[^"]+",reason="([^"]+)"\} ([0-9.]+)')
 COUNTED = re.compile(r'selfheald_decisions_total\{decision="skip",project="([^"]+)",reason="([^"]+)"\} ([0-9.]+)')
 
 
@@ -86,7 +88,7 @@ async def test_two_projects_of_a_repository_do_not_heal_each_other_s_heals(house
 
 async def test_a_fix_that_is_reverted_again_and_again_is_proposed_within_the_limit(house: House) -> None:
     house.settings["defaults"]["limits"]["cases_per_branch"] = "2 per 24h"
-    async with house.daemon():
+    async with house.daemon() as running:
         await house.break_main()
         for number in (1, 2):
             await house.case(CaseState.PROPOSED, number)
@@ -97,8 +99,10 @@ async def test_a_fix_that_is_reverted_again_and_again_is_proposed_within_the_lim
 
         assert (await decided(house, pipeline.id)).reason is Reason.CASES_PER_BRANCH
         explained = await house.selfheald("explain", pipeline.id, "--json")
+        _, metrics = await page(running, "/metrics")
 
     assert explained.json["reason"] == "cases_per_branch"
+    assert put_off(metrics)[Reason.CASES_PER_BRANCH] >= 1
     assert len(house.pull_requests) == 2
 
 
@@ -112,11 +116,16 @@ async def test_fifty_branches_that_fail_at_once_are_healed_one_by_one_within_the
             await house.case(CaseState.PROPOSED, number)
         verdicts = [await decided(house, (await house.town.finished(commit))[0].id) for commit in commits]
         attempts = [line for line in running.lines if line.get("event") == "attempt_finished"]
+        waiting = next(one for one in verdicts if one.decision == "defer").pipeline
+        explained = await house.selfheald("explain", waiting.id, "--json")
+        _, metrics = await page(running, "/metrics")
 
     assert Counter((one.decision, one.reason) for one in verdicts) == {
         ("heal", Reason.ALLOWED): 7,
         ("defer", Reason.CASES_PER_PROJECT): 43,
     }
+    assert put_off(metrics)[Reason.CASES_PER_PROJECT] >= 43
+    assert explained.json["reason"] == "cases_per_project"
     assert len(attempts) == len(house.pull_requests) == len(await house.branches()) == 3
     states = Counter(case.state for case in await house.cases())
     assert states == {CaseState.PROPOSED: 3, CaseState.QUEUED: 4}, "open pull requests hold the others back"
@@ -135,12 +144,17 @@ async def test_a_clock_that_jumps_breaks_no_limit(house: House) -> None:
             clock.shift = shift
             await once(outside, engine)
             counts.append(len(await house.cases()))
+        metrics = generate_latest(outside.metrics.registry).decode()
 
     assert counts == [2, 2, 2, 4], "two a day, whatever the clock says within it"
     assert len(await house.branches()) == 4
     failed = [one for one in house.project.pipelines if one.workflow.ref.startswith("feature/")]
-    reasons = Counter([(await decided(house, one.id)).reason for one in failed])
-    assert reasons == {Reason.ALLOWED: 4, Reason.CASES_PER_PROJECT: 4}
+    verdicts = [await decided(house, one.id) for one in failed]
+    assert Counter(one.reason for one in verdicts) == {Reason.ALLOWED: 4, Reason.CASES_PER_PROJECT: 4}
+    assert put_off(metrics)[Reason.CASES_PER_PROJECT] >= 4
+    held_back = next(one.pipeline for one in verdicts if one.reason is Reason.CASES_PER_PROJECT)
+    explained = await house.selfheald("explain", held_back.id, "--stored", "--json")
+    assert explained.json["stored"]["reason"] == "cases_per_project"
 
 
 @dataclass
@@ -151,6 +165,11 @@ class ShiftedClock(SystemClock):
 
     def now(self) -> datetime:
         return datetime.now(UTC) + self.shift
+
+
+def put_off(metrics: str) -> Counter[str]:
+    """How often the daemon has put a decision off, by reason: each asking counts."""
+    return Counter({reason: int(float(number)) for reason, number in PUT_OFF.findall(metrics)})
 
 
 async def decided(house: House, pipeline_id: str) -> Verdict:
