@@ -20,9 +20,12 @@ from tests.system.house import house as built
 pytestmark = pytest.mark.slow
 
 
+TEST = "def test_answer() -> None:\n    assert open('answer.txt').read() == 'right'\n"
+
+
 @pytest.fixture
 async def house(tmp_path: Path) -> AsyncIterator[House]:
-    async with built(tmp_path) as house:
+    async with built(tmp_path, files=[("test_answer.py", TEST)]) as house:
         yield house
 
 
@@ -67,6 +70,7 @@ async def test_it_exhausts_where_the_limits_are_wide(house: House, attack: Daemo
 
 @pytest.mark.parametrize("attack", PROPOSALS, ids=[attack.name for attack in PROPOSALS])
 async def test_what_is_protected_is_not_proposed_and_told(house: House, attack: ProposalAttack) -> None:
+    house.settings["defaults"]["guards"] = {"tries": 0}
     house.settings["agents"] = {"fixer": agent(f"{attack.script}; {FIX}")}
 
     async with house.daemon():
