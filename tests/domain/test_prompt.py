@@ -116,6 +116,7 @@ def test_the_default_prompt_keeps_the_recipe_and_fills_in_completely() -> None:
     assert prompt.startswith("Find out why the Semaphore in the following pipeline has failed and implement a fix.")
     assert "Pipeline ID: ppl-1\n" in prompt
     assert "create a file called `commit-message.txt` with a one-line summary" in prompt
+    assert "the MCP server `semaphore` has tools to read" in prompt
     assert "$S" not in prompt
 
 
