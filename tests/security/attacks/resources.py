@@ -72,12 +72,15 @@ os._exit(0)
         "eat-memory-by-many",
         "take memory in many processes, each of which is modest",
         """
+done, told = os.pipe()
 for _ in range(16):
     if not os.fork():
-        kept = os.urandom(20 << 20)
-        time.sleep(20)
+        kept = b'x' * (20 << 20)
+        os.write(told, b'.')
+        time.sleep(30)
         os._exit(0)
-time.sleep(3)
+for _ in range(16): os.read(done, 1)
+time.sleep(1)
 print('WON', flush=True)
 """,
         Limit.MEMORY,
