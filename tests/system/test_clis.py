@@ -83,7 +83,6 @@ async def test_of_the_repository_it_reads_these_words_and_starts_no_programs(
         ".gemini/settings.json": json.dumps(server),
         ".codex/config.toml": '[mcp_servers.theirs]\ncommand = "touch"\nargs = ["started-by-the-repository"]\n',
         "opencode.json": json.dumps({"mcp": {"theirs": {"type": "local", "command": ["touch", "started"]}}}),
-        ".opencode/plugin/theirs.js": 'await Bun.write("started", ""); export const T = async () => ({})',
     }
     async with (
         scripted_model([Say(text="Done.")], key=KEY) as model,
