@@ -141,7 +141,7 @@ print(ctypes.string_at(libc.shmat(segment, None, 0o10000)).decode())
         tries="leave a process that lives on in a session of its own",
         held_by=ENDED,
         program="""
-subprocess.Popen(['sh', '-c', 'sleep 300; : ' + S['mark']], start_new_session=True,
+subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(300)', S['mark']], start_new_session=True,
                  stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 print('LOST', 'it ends with me')
 """,
@@ -159,7 +159,7 @@ if not os.fork():
         for number in (1, 2, 3, 15): signal.signal(number, signal.SIG_IGN)
         null = os.open('/dev/null', os.O_RDWR)
         for fd in (0, 1, 2): os.dup2(null, fd)
-        os.execve('/bin/sh', ['sh', '-c', 'sleep 300; : ' + S['mark']], {})
+        os.execve(sys.executable, ['python', '-c', 'import time; time.sleep(300)', S['mark']], {})
     os._exit(0)
 os.wait()
 print('LOST', 'it ends with me')
@@ -172,8 +172,8 @@ print('LOST', 'it ends with me')
         tries="change the work tree after the guards have looked at it",
         held_by=ENDED,
         program="""
-script = f"sleep 1; echo late > '{os.getcwd()}/late'; sleep 300; : {S['mark']}"
-subprocess.Popen(['sh', '-c', script], start_new_session=True,
+script = "import time; time.sleep(1); open('late', 'w').close(); time.sleep(300)"
+subprocess.Popen([sys.executable, '-c', script, S['mark']], start_new_session=True,
                  stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 print('LOST', 'it ends with me')
 """,
