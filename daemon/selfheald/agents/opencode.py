@@ -28,7 +28,7 @@ ENV = {
     "OPENCODE_DISABLE_AUTOUPDATE": "1",
     "OPENCODE_DISABLE_MODELS_FETCH": "1",
     "OPENCODE_DISABLE_LSP_DOWNLOAD": "1",
-    # The repository's configuration and plugins could start programs.
+    # The repository's configuration could start programs. Its plugins are loaded in spite of this.
     "OPENCODE_DISABLE_PROJECT_CONFIG": "1",
 }
 
