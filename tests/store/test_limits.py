@@ -252,5 +252,21 @@ def test_the_town_is_one_in_which_cases_are_opened_claimed_and_held_back() -> No
     assert states == {CaseState.QUEUED: 2, CaseState.HEALING: 2}
 
 
+def test_a_branch_that_fails_again_rests_in_it() -> None:
+    town = Town()
+    town.begin(cooldown=timedelta(minutes=20), at_once=1, pull_requests=3, dollars=3)
+    town.sweep(["main"])
+    town.claim()
+    town.attempt(AttemptOutcome.TIMEOUT, 0)
+    resting = Counter(case.state for case in town.cases())
+    town.pass_time(20)
+    town.sweep(["main"])
+    rested = Counter(case.state for case in town.cases())
+    town.teardown()
+
+    assert resting == {CaseState.EXHAUSTED: 1}
+    assert rested == {CaseState.EXHAUSTED: 1, CaseState.QUEUED: 1}
+
+
 TestLimits = Town.TestCase
 TestLimits.settings = settings(max_examples=25, stateful_step_count=20, deadline=None)
