@@ -1,5 +1,6 @@
 """The schema: its versions, and the promises that it keeps by itself."""
 
+import asyncio
 import re
 import sqlite3
 from collections.abc import Iterator
@@ -116,12 +117,21 @@ class TestMigrating:
         await (await open_store(path)).close()
         backup = path.with_name(f"selfheald.sqlite.v{LATEST}.bak")
         backup.write_text("an earlier one")
-        backup.with_name(f"{backup.name}.tmp").write_text("one that was interrupted")
 
         await (await Database.open(path, migrations=(*KNOWN, NEXT))).close()
 
         assert version(backup) == LATEST
         assert sorted(each.name for each in path.parent.iterdir()) == [path.name, backup.name]
+
+    async def test_many_may_bring_a_file_up_to_date_at_once(self, path: Path) -> None:
+        await (await Database.open(path, migrations=KNOWN[:1])).close()
+
+        stores = await asyncio.gather(*(open_store(path) for _ in range(8)))
+
+        assert version(path) == LATEST
+        for store in stores:
+            await store.close()
+        assert sorted(each.name for each in path.parent.iterdir()) == [path.name, f"{path.name}.v1.bak"]
 
     async def test_a_backup_that_cannot_be_made_stops_the_start(self, path: Path) -> None:
         await (await open_store(path)).close()

@@ -12,6 +12,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from secrets import token_hex
 
 from selfheald.domain.errors import ConfigError
 
@@ -77,9 +78,9 @@ def back_up(connection: sqlite3.Connection, path: Path, version: int) -> Path:
     Raises :class:`ConfigError` when the folder does not take it.
     """
     target = path.with_name(f"{path.name}.v{version}.bak")
-    unfinished = target.with_name(f"{target.name}.tmp")
+    # A name of its own: another process may be bringing the same file up to date at this moment.
+    unfinished = target.with_name(f"{target.name}.{token_hex(4)}.tmp")
     try:
-        unfinished.unlink(missing_ok=True)
         copy_into(connection, unfinished)
         unfinished.replace(target)
     except OSError as error:
