@@ -16,7 +16,7 @@ Failed jobs: $SELFHEAL_FAILED_JOBS
 Attempt: $SELFHEAL_ATTEMPT
 
 The current folder holds the files of that commit. There is no git repository and nothing to push: leave your changes in
-the files. The end of each failed job's log stands below; the MCP server `semaphore` has tools to read the whole logs, test
+the files. The end of each failed job's log stands below; the MCP server `semaphore` has tools to read whole logs, test
 reports and artifacts.
 
 - Fix the cause. Do not delete, skip or weaken tests, and do not change what they expect unless the test itself is
