@@ -89,6 +89,18 @@ async def test_only_tree_home_and_scratch_are_writable(command: Command) -> None
     assert " ".join(lines) == "/tree /home/agent /tmp /var/tmp /dev/shm"
 
 
+async def test_no_setting_of_the_kernel_can_be_written_and_none_of_its_secrets_be_read(command: Command) -> None:
+    # Opened only, not written: to the kernel the program of a daemon that runs as root may be root.
+    opened = (
+        "for f in $(find /proc/sys /proc/irq /proc/fs -type f 2>/dev/null); do (: >> $f) 2>/dev/null && echo $f; done"
+    )
+    read = f"for f in {' '.join(view.KERNEL_SECRETS)}; do head -c 1 $f 2>/dev/null && echo $f; done"
+
+    _, lines = await shell(command, f"test -r /proc/sys/kernel/hostname && echo there; {opened}; {read}; true")
+
+    assert lines == ["there"]
+
+
 async def test_what_is_written_to_tmp_is_gone_afterwards_and_bounded(command: Command) -> None:
     await shell(command, "echo x > /tmp/left")
 

@@ -14,6 +14,17 @@ SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 SHM_BYTES = 256 << 20
 """Shared memory: enough for test runs, and it does not starve the machine."""
 
+KERNEL_SETTINGS = ("/proc/sys", "/proc/fs", "/proc/irq", "/proc/bus", "/proc/acpi", "/proc/sysrq-trigger")
+"""To be read only. To the kernel a program of a daemon that runs as root is root here, whatever rights it lacks: by
+``/proc/sys/kernel/core_pattern`` it could have a program of its own run on the host. bubblewrap itself covers some."""
+
+KERNEL_SECRETS = (
+    *("/proc/kcore", "/proc/keys", "/proc/kmsg", "/proc/kpagecgroup", "/proc/kpagecount", "/proc/kpageflags"),
+    *("/proc/latency_stats", "/proc/pagetypeinfo", "/proc/sched_debug", "/proc/slabinfo", "/proc/timer_list"),
+    *("/proc/timer_stats", "/proc/vmallocinfo"),
+)
+"""Not to be read, which the kernel itself holds for all but root."""
+
 USR_ALIASES = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 """Links into /usr on a merged system, folders of their own elsewhere."""
 
@@ -81,10 +92,18 @@ def system(root: Path = Path("/")) -> Iterator[str]:
 
 def scratch(tmp: int) -> Iterator[str]:
     """Give bubblewrap's arguments for what is made anew for each run; ``tmp`` bytes of it are the private /tmp."""
-    yield from ("--proc", "/proc", "--dev", "/dev", "--size", str(SHM_BYTES), "--tmpfs", "/dev/shm")  # noqa: S108 - inside
+    yield from ("--proc", "/proc", *_kernel_interfaces())
+    yield from ("--dev", "/dev", "--size", str(SHM_BYTES), "--tmpfs", "/dev/shm")  # noqa: S108 - inside
     yield from ("--remount-ro", "/dev")
     yield from ("--size", str(tmp), "--tmpfs", "/tmp")  # noqa: S108 - a private one, inside
     yield from ("--dir", "/run", "--dir", "/var", "--symlink", "../tmp", "/var/tmp")  # noqa: S108 - inside
+
+
+def _kernel_interfaces() -> Iterator[str]:
+    for name in KERNEL_SETTINGS:
+        yield from ("--ro-bind-try", name, name)
+    for name in filter(os.path.exists, KERNEL_SECRETS):
+        yield from ("--ro-bind", "/dev/null", name)
 
 
 def shared(tree: Path, home: Path, mounts: Sequence[Path]) -> Iterator[str]:

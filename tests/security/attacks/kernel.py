@@ -1,5 +1,6 @@
 """After the kernel: namespaces, mounts, and the doors that have had holes."""
 
+import os
 import platform
 import socket
 from dataclasses import replace
@@ -100,6 +101,26 @@ KERNEL = (
             "use-io-uring",
             "do its system calls through io_uring",
             "call(425, 2, ctypes.create_string_buffer(256)); print('WON')",
+        ),
+    ),
+    _if(
+        os.geteuid() == 0,
+        _kernel(
+            "change-the-kernel-s-settings",
+            "have a program run as root on the host, by what the kernel does with a crash",
+            "os.open('/proc/sys/kernel/core_pattern', os.O_WRONLY); print('WON')",
+            off=Weakness(add=("--proc", "/proc")),
+            by="`/proc/sys` read-only",
+        ),
+    ),
+    _if(
+        os.geteuid() == 0 and Path("/proc/kpagecount").exists(),
+        _kernel(
+            "read-the-kernel-s-pages",
+            "read what the kernel knows of all memory",
+            "os.read(os.open('/proc/kpagecount', os.O_RDONLY), 8); print('WON')",
+            off=Weakness(add=("--proc", "/proc")),
+            by="nothing in its place",
         ),
     ),
     _kernel("use-userfaultfd", "hold the kernel in a page fault", f"call({323 if X86 else 282}, 1); print('WON')"),
