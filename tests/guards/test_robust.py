@@ -104,6 +104,16 @@ def test_generated_files_are_judged_within_seconds_of_a_processor(path: str) -> 
     assert time.process_time() - started < 30
 
 
+@pytest.mark.parametrize("path", ["setup.cfg", "pyproject.toml", "package.json", ".semaphore/a.yml", "tests/test_a.py"])
+@pytest.mark.parametrize("piece", [" ", "[", "[ ", "{", "{a:", '"', "a ", "a.", "(", "- ", ": ", "# ", "||"])
+def test_a_long_line_is_judged_in_proportion_to_its_length(path: str, piece: str) -> None:
+    started = time.process_time()
+
+    found(modified(path, "x\n", f"[{piece * 5_000}x\n"))
+
+    assert time.process_time() - started < 5
+
+
 def test_code_with_more_nodes_than_are_looked_at_is_told() -> None:
     code = "x = 1\n" * (reading.MOST_NODES // 3)
 

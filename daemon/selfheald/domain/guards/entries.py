@@ -9,7 +9,7 @@ _KEY = re.compile(
     r"[\"'](?P<quoted>[^\"']+)[\"']\s*[:=]\s*|(?P<tight>[\w.-]+)\s*[:=]\s*|"
     r"<(?P<tag>[\w.-]+)>|(?P<call>[A-Za-z][\w.:-]*)[ (]\s*)(?P<rest>.*)$"
 )
-_SECTION = re.compile(r"^\[+\s*(?P<section>[^\]]+?)\s*\]+$")
+_SECTION = re.compile(r"^\[+(?P<section>[^\[\]][^\]]*)\]+$")
 _TOKEN = re.compile(r"\"[^\"]*\"|'[^']*'|[^\s,\[\](){}<>\"']+")
 _BRACE = re.compile(r"[{,]\s*(?=[\"']?[\w@/-]+[\"']?\s*[:=]\s)")
 
@@ -34,7 +34,7 @@ def entries(text: str) -> Iterator[Entry]:
         for line in _BRACE.sub("\n", whole.strip()).split("\n"):
             stripped = line.strip()
             if heading := _SECTION.match(stripped):
-                section, above, key = heading["section"], [], ""
+                section, above, key = heading["section"].strip(), [], ""
                 continue
             if not stripped or stripped.startswith(("#", "//", ";", "<!--")):
                 continue
