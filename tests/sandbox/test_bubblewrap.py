@@ -6,6 +6,7 @@ import select
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -127,6 +128,27 @@ async def test_names_of_users_and_hosts_resolve(command: Command) -> None:
     _, lines = await shell(command, "whoami; getent hosts localhost | wc -l; ls /etc/ssl/certs/ca-certificates.crt")
 
     assert lines == ["agent", "1", "/etc/ssl/certs/ca-certificates.crt"]
+
+
+async def test_lines_that_take_long_leave_the_daemon_its_turns(command: Command) -> None:
+    turns = 0
+
+    async def daemon() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0.001)
+
+    def on_line(_: bytes) -> None:
+        over = time.monotonic() + 0.02
+        while time.monotonic() < over:
+            pass
+
+    other = asyncio.create_task(daemon())
+    await Bubblewrap().run(replace(command, argv=("seq", "100")), on_line)
+    other.cancel()
+
+    assert turns > 200
 
 
 async def test_secrets_are_in_no_command_line(command: Command) -> None:

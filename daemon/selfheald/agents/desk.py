@@ -26,9 +26,9 @@ END_MARK = b"selfheald: the transcript is full, the rest is left out\n"
 CLEAN_SECONDS = 300.0
 """How long removing a home may take; package managers leave hundreds of thousands of files in one."""
 
-LONGEST_LINE = 128 << 10
-"""Bytes of a line that is redacted as a whole, which takes some hundredths of a second; of a longer one both ends are
-kept."""
+LONGEST_LINE = 64 << 10
+"""Bytes of a line that is redacted as a whole, which takes some hundredths of a second, and half a second if somebody
+wants it to; of a longer one both ends are kept."""
 
 SHORTEST_SECRET = 8
 """Characters; to replace something shorter would tear texts apart."""

@@ -2,7 +2,6 @@
 
 import re
 from collections import Counter
-from itertools import pairwise
 from math import log2
 
 LOOKED_AT = 150
@@ -72,9 +71,14 @@ def _changes(value: str) -> float:
 
     A word may begin with a capital letter, and signs may stand between words.
     """
-    kinds = [_kind(char) for char in value]
-    changes = sum(a != b and "-" not in (a, b) and not (a == "A" and b == "a") for a, b in pairwise(kinds))
-    return changes / len(value)
+    return len(_CHANGE.findall(value.translate(_KINDS))) / len(value)
+
+
+class _Kinds(dict[int, str]):
+    """The kind of each character. Those of the alphabets in use are known beforehand, which saves most of the time."""
+
+    def __missing__(self, code: int) -> str:
+        return _kind(chr(code))
 
 
 def _kind(char: str) -> str:
@@ -83,3 +87,7 @@ def _kind(char: str) -> str:
     if char.isalpha():
         return "A" if char.isupper() else "a"
     return "-" if char in "-_./: " else "!"
+
+
+_KINDS = _Kinds((code, _kind(chr(code))) for code in range(0x250))
+_CHANGE = re.compile("0(?=[Aa!])|A(?=[0!])|a(?=[0A!])|!(?=[0Aa])")

@@ -51,7 +51,6 @@ _FORMS = {
     "SG.": rf"{_W}{{16,32}}\.{_W}{{30,64}}",
     "key-": rf"{_HEX}{{32}}\b",
     "access_token$": rf"\w{{4,20}}\${_ALNUM}{{10,40}}\${_HEX}{{32}}",
-    "eyJ": rf"{_W}{{8,4000}}\.{_W}{{4,8000}}(?:\.{_W}{{4,4000}}){{1,3}}",
     "NRAK-": r"[A-Z0-9]{27}",
     **dict.fromkeys(("squ_", "sqp_", "sqa_"), rf"{_HEX}{{40}}"),
     **dict.fromkeys(("ATATT3", "ATCTT3", "ATBB"), r"[\w=-]{28,300}"),
@@ -60,6 +59,11 @@ _FORMS = {
     "sdk-": rf"{_HEX}{{8}}-(?:{_HEX}{{4}}-){{3}}{_HEX}{{12}}",
     "EAAA": rf"{_W}{{56,80}}",
 }
+_SIGNED = re.compile(rf"eyJ{_W}{{8,}}+\.{_W}{{4,}}+(?:\.{_W}{{4,}}+){{1,3}}")
+"""A signed document (JWT), or an encrypted one. It may be long."""
+
+_RUN = re.compile(rf"{_W}*+")
+
 _STARTS = {start: re.compile(pattern) for start, pattern in _FORMS.items()}
 
 _MIDDLES = {
@@ -79,6 +83,7 @@ def tokens(text: str) -> Iterator[SecretSpan]:
     """Find tokens by their beginnings."""
     for start, pattern in _STARTS.items():
         yield from _starting(text, start, pattern)
+    yield from _signed(text)
     for start, pattern in _DOUBTFUL.items():
         yield from (span for span in _starting(text, start, pattern) if is_random(text[span.start : span.end]))
     for middle, pattern in _MIDDLES.items():
@@ -96,3 +101,16 @@ def _starting(text: str, start: str, pattern: re.Pattern[str]) -> Iterator[Secre
             over = found.end()
             yield SecretSpan(start=at, end=over, rule="token")
         at = text.find(start, at + len(start))
+
+
+def _signed(text: str) -> Iterator[SecretSpan]:
+    """Find signed documents. What was looked through in vain is not looked through from a later beginning again."""
+    at = text.find("eyJ")
+    while at >= 0:
+        after = at + 3
+        if at == 0 or not text[at - 1].isalnum():
+            if found := _SIGNED.match(text, at):
+                yield SecretSpan(start=at, end=found.end(), rule="token")
+            looked_at = found or _RUN.match(text, at)
+            after = looked_at.end() if looked_at else after
+        at = text.find("eyJ", after)

@@ -30,8 +30,9 @@ CHUNK = 1 << 16
 LINE_COST = 512
 """Bytes that each line counts besides its own: it is looked through for secrets, which takes the daemon's time."""
 
-TURN = 32
-"""Lines that are heard before the daemon's other work has its turn: some milliseconds."""
+TURN = 0.01
+"""Seconds for which lines are heard before the daemon's other work has its turn, which is as long. By the clock: one
+line may take as long as a thousand others."""
 
 END_SECONDS = 10.0
 """How long SIGKILL may take. A process that outlives it hangs in the kernel."""
@@ -235,12 +236,14 @@ class _Running:
             self.stopped = any(on_line(line) is False for line in lines.close())
 
     async def _hear(self, lines: Iterator[bytes], on_line: OnLine) -> None:
-        for number, line in enumerate(lines, start=1):
+        began = time.monotonic()
+        for line in lines:
             if self.stopped:  # a limit was reached meanwhile
                 return
             self.stopped = on_line(line) is False
-            if number % TURN == 0:
-                await asyncio.sleep(0)
+            if (heard := time.monotonic() - began) > TURN:
+                await asyncio.sleep(heard)
+                began = time.monotonic()
 
     def stop(self, limit: Limit) -> None:
         """Hear no more of it: it has reached a limit."""
