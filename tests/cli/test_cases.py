@@ -1,10 +1,14 @@
 """`selfheald cases` and `selfheald case`."""
 
 import json
+from io import StringIO
 
 import pytest
+from rich.console import Console
 from tests.cli.conftest import Desk
 from tests.system.house import SLUG, SUMMARY
+
+from selfheald.cli import options
 
 
 def test_without_a_case_it_says_what_would_become_one(desk: Desk) -> None:
@@ -22,6 +26,17 @@ def test_cases_are_listed_with_their_state_and_pull_request(healed: Desk) -> Non
     assert row.split()[:2] == ["1", "billing"]
     assert "proposed" in row
     assert f"/{SLUG}/pull/1" in row
+
+
+def test_what_a_narrow_terminal_has_no_room_for_is_not_cut_off() -> None:
+    url = "https://github.example.com/acme/billing/pull/123"
+    table = options.table("pull request")
+    table.add_row(url)
+    shown = StringIO()
+
+    Console(width=30, file=shown, color_system=None).print(table)
+
+    assert "".join(shown.getvalue().split()[2:]) == url
 
 
 def test_cases_as_json(healed: Desk) -> None:

@@ -143,7 +143,9 @@ async def test_check_says_that_all_is_well(house: House) -> None:
     for what in ("sandbox", "agent fixer", "organization acme", f"project {PROJECT}", f"repository {SLUG}"):
         assert f"ok  {what}" in shown.out
     assert all(finding["ok"] for finding in told.json["findings"])
-    assert told.json["projects"][0]["name"] == PROJECT
+    (project,) = told.json["projects"]
+    assert (project["name"], project["limits"]["attempts_per_case"]) == (PROJECT, 3)
+    assert project["guards"]["tries"] == 1
 
 
 async def test_check_says_which_agents_no_budget_holds(house: House) -> None:

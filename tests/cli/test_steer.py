@@ -87,6 +87,14 @@ def test_a_case_is_steered_and_tells_who_did_it(
     assert (last.after, last.actor, last.note) == (after, "ada", "we talked about it")
 
 
+def test_a_case_that_awaits_approval_says_how_to_give_it(steer: Steer, tmp_path: Path) -> None:
+    opened(tmp_path, CaseState.AWAITING_APPROVAL)
+
+    shown = steer("case", "1").output
+
+    assert shown.startswith("case 1  awaiting_approval: `selfheald approve 1` or `selfheald reject 1`\n")
+
+
 def test_a_put_off_step_is_tried_again_at_once(steer: Steer, tmp_path: Path) -> None:
     opened(tmp_path, CaseState.QUEUED)
 

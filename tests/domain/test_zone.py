@@ -5,7 +5,7 @@ from tests import builders as make
 from selfheald.domain.attempt import Usage
 from selfheald.domain.ids import JobId, PipelineId, WorkflowId
 from selfheald.domain.refusal import Refusal, RefusalKind
-from selfheald.domain.zone import Metered, joined, proxy_variables, scope_of
+from selfheald.domain.zone import Budget, Metered, joined, proxy_variables, scope_of
 
 
 def test_an_attempt_may_read_the_first_workflow_and_the_one_on_our_branch() -> None:
@@ -19,6 +19,11 @@ def test_an_attempt_may_read_the_first_workflow_and_the_one_on_our_branch() -> N
     assert scope.workflow_ids == {"w1", "w2"}
     assert scope.pipeline_ids == {"p1", "p2"}
     assert scope.job_ids == {"j"}
+
+
+def test_a_budget_tells_only_what_it_bounds() -> None:
+    assert Budget().bounds() == {}
+    assert Budget(attempt_micros=5_000_000, tokens=7).bounds() == {"attempt_micros": 5_000_000, "tokens": 7}
 
 
 def test_nothing_together_is_nothing() -> None:

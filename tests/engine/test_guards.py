@@ -62,7 +62,7 @@ async def test_a_test_that_is_skipped_blocks_and_the_next_attempt_is_told(tmp_pa
     await rig.casework.work_off()
 
     assert "Attempt 1: blocked." in rig.agent.tasks[1].prompt
-    assert "test_cents.py:4: test_skipped" in rig.agent.tasks[1].prompt
+    assert "\ntest_cents.py:4: test_skipped" in rig.agent.tasks[1].prompt
     assert (await rig.case()).state is CaseState.VALIDATING
 
 
@@ -108,6 +108,8 @@ async def test_what_needs_approval_waits_with_its_proposal_and_is_pushed_once_ap
     case, (attempt,) = await rig.case(), await rig.attempts()
     assert (case.state, case.proposal, case.lease_owner) == (CaseState.AWAITING_APPROVAL, attempt.commit, None)
     assert attempt.outcome is AttemptOutcome.FIXED
+    noted = (await rig.store.cases.events(case.id))[-1].note
+    assert noted == "attempt 1: fixed; approval is asked for by test_skipped"
     assert "push" not in rig.repositories.calls
 
     assert await rig.store.cases.save(case, steering.approve(case, rig.clock.now()))

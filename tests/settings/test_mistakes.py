@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from tests.settings.sample import ENVIRON, SMALL, load_text, mistakes_in
 
 from selfheald.domain.errors import ConfigError
+from selfheald.domain.guards.rules import Rule
 from selfheald.settings.loading import load
+from selfheald.settings.mistakes import MistakesError
 
 PROJECT = "    organization: acme\n"
 
@@ -74,6 +76,11 @@ PROJECT = "    organization: acme\n"
         ),
         ("kind: codex", "kind: opencode", "8: agents.codex.model: it is missing: `kind: opencode` has no model"),
         ("kind: codex", "kind: codex\n    fallback: [codex]", "10: agents.codex.fallback[0]: an agent cannot stand in"),
+        (
+            "kind: codex",
+            "kind: command\n    command: [x]\n    max_turns: 3\n    idle_timeout: 5m",
+            "11: agents.codex.max_turns: `kind: command` has none",
+        ),
         ("kind: codex", "kind: codex\n    max_turns: 0", "10: agents.codex.max_turns: at least 1 is allowed"),
         ("kind: codex", "kind: codex\n    mounts: [a, /..]", "10: agents.codex.mounts[0]: `a` is no absolute path"),
         (
@@ -164,8 +171,18 @@ PROJECT = "    organization: acme\n"
         (PROJECT, PROJECT + "listen: 9464", "14: listen: text is expected, the number 9464 stands here"),
         (PROJECT, PROJECT + "listen: '::1:9464'", "14: listen: `::1:9464` is no host:port, such as 127.0.0.1:9464"),
         (PROJECT, PROJECT + "listen: '[x]:9464'", "14: listen: `[x]:9464` is no host:port"),
-        (PROJECT, PROJECT + "egress: ['a:0']", "14: egress[0]: `a:0` names no port"),
+        (
+            PROJECT,
+            PROJECT + "egress: ['a:0']",
+            "14: egress[0]: `a:0` is no host:port, such as registry.example.com:443",
+        ),
         (PROJECT, PROJECT + "egress: ['a:70000']", "14: egress[0]: `a:70000` is no host:port"),
+        (
+            PROJECT,
+            PROJECT + "egress: ['https://a:443', '*.a:443']",
+            "14: egress[0]: `https://a:443` is no host:port, such as registry.example.com:443 or",
+        ),
+        (PROJECT, PROJECT + "cost_usd_per_day: -1", "14: cost_usd_per_day: at least 0 is allowed"),
         (
             PROJECT,
             PROJECT + "sandbox_limits: {memory: 4}",
@@ -357,3 +374,12 @@ def test_no_variable_leads_to_anything_but_a_told_mistake(tmp_path: Path, key: s
         load_text(tmp_path, SMALL, ENVIRON | {f"SELFHEALD_{key}": value})
     except ConfigError as error:
         assert str(error)  # noqa: PT017 - both ways of ending are fine
+
+
+def test_a_list_of_allowed_keys_is_told_to_its_end(tmp_path: Path) -> None:
+    with pytest.raises(MistakesError) as caught:
+        load_text(tmp_path, SMALL + "defaults: {guards: {rules: {test_skiped: block}}}\n")
+
+    (mistake,) = str(caught.value).splitlines()
+    assert "did you mean `test_skipped`?" in mistake
+    assert mistake.endswith(f", {list(Rule)[-1]}")

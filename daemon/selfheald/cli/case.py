@@ -12,7 +12,7 @@ from rich.text import Text
 
 from selfheald.cli import options
 from selfheald.domain.attempt import Attempt, Usage
-from selfheald.domain.case import Case
+from selfheald.domain.case import Case, CaseState
 from selfheald.domain.errors import NotFoundError
 from selfheald.domain.finding import Finding
 from selfheald.domain.ids import CaseId
@@ -75,9 +75,11 @@ def _kept(record: Record, name: str) -> str:
 def _show(record: Record) -> None:
     console, case = options.console, record.case
     why = f": {case.reason.meaning}" if case.reason else ""
+    if case.state is CaseState.AWAITING_APPROVAL:
+        why = f": `selfheald approve {case.id}` or `selfheald reject {case.id}`"
     console.print(Text.assemble((f"case {case.id}", "bold"), f"  {case.state}{why}"))
     facts = Table.grid(padding=(0, 2))
-    for name, value in _facts(case):
+    for name, value in _facts(record):
         facts.add_row(name, options.safe(value))
     console.print(facts)
     show_history(record.events)
@@ -92,7 +94,8 @@ def _show(record: Record) -> None:
         show_diff(record.folder / record.attempts[-1].folder)
 
 
-def _facts(case: Case) -> Sequence[tuple[str, str]]:
+def _facts(record: Record) -> Sequence[tuple[str, str]]:
+    case, cost = record.case, sum(attempt.cost_micros for attempt in record.attempts)
     return [
         ("project", f"{case.project} ({case.repository})"),
         ("failed", f"{case.pipeline.ref} at {case.commit}"),
@@ -101,6 +104,7 @@ def _facts(case: Case) -> Sequence[tuple[str, str]]:
         ("summary", case.summary or "-"),
         ("proof", case.proof or "-"),
         ("pull request", case.pull_request_url or "-"),
+        ("cost", f"{cost / 1e6:.4f} USD" if cost else "-"),
     ]
 
 

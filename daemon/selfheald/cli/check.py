@@ -16,6 +16,22 @@ from selfheald.ports import Probe
 from selfheald.settings.secret import NoSecretError
 from selfheald.settings.values import Configuration
 
+_FURTHER = (
+    "pipeline_files",
+    "tags",
+    "own_pull_requests",
+    "forked_pull_requests",
+    "superseded_by",
+    "prompt",
+    "verify",
+    "limits",
+    "validation",
+    "pull_request",
+    "protected_paths",
+    "guards",
+)
+"""What else a project resolves to, for programs: a table has no room for it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
@@ -131,7 +147,11 @@ def _mend(error: SelfhealdError) -> str:
 async def _listing(projects: Awaitable[Sequence[object]]) -> Probe:
     count = len(await projects)
     hint = "" if count else ": the token sees none, or Semaphore has an outage"
-    return Probe(ok=count > 0, found=f"{count} projects{hint}")
+    return Probe(ok=count > 0, found=f"{_projects(count)}{hint}")
+
+
+def _projects(count: int) -> str:
+    return "1 project" if count == 1 else f"{count} projects"
 
 
 async def _branch(reading: Awaitable[str]) -> Probe:
@@ -148,13 +168,13 @@ def _plain(project: Project) -> dict[str, object]:
         "when": project.when.text,
         "include": project.branches.include,
         "exclude": project.branches.exclude,
-        "pipeline_files": project.pipeline_files,
+        **{name: getattr(project, name) for name in _FURTHER},
     }
 
 
 def _show(configuration: Configuration, findings: Sequence[Finding], *, offline: bool) -> None:
     console = options.console
-    count = f"{len(configuration.projects)} project{'s' if len(configuration.projects) > 1 else ''}"
+    count = _projects(len(configuration.projects))
     console.print(Text.assemble(("ok", "green"), f"  {configuration.path}: {count}\n"))
     table = options.table("project", "organization", "mode", "agent", "when", "branches")
     for project in configuration.projects:

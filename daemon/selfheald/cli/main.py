@@ -27,7 +27,7 @@ class Commands(click.Group):
         "cases": "What is being treated and what has been.",
         "case": "One case with its history, attempts, diff and cost.",
         "heal": "Open a case by hand.",
-        "approve": "Let a case that awaits approval be worked on.",
+        "approve": "Let a case that awaits approval be worked on, or its proposal be pushed.",
         "reject": "Refuse a case that awaits approval.",
         "retry": "Try an open case's next step at once.",
         "cancel": "End an open case.",

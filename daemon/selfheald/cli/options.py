@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import click
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from selfheald.app.secrets import redactor_of
@@ -79,8 +79,9 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 
 def table(*headers: str) -> Table:
-    """A table without lines around it."""
-    return Table(*headers, box=None, pad_edge=False, show_header=bool(headers))
+    """A table without lines around it. What is too long for a narrow terminal is broken, not cut off."""
+    columns = [Column(header, overflow="fold") for header in headers]
+    return Table(*columns, box=None, pad_edge=False, show_header=bool(headers))
 
 
 def safe(value: object, style: str = "") -> Text:

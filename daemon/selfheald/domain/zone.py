@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from selfheald.domain.attempt import Usage
 from selfheald.domain.failure import Failure
@@ -43,6 +43,10 @@ class Budget:
     """What was left of everybody's day when the attempt started."""
     tokens: int | None = None
     """Of ``limits.tokens_per_attempt``: input and output together."""
+
+    def bounds(self) -> dict[str, int]:
+        """What it bounds, by name."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

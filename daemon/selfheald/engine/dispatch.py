@@ -16,6 +16,7 @@ from selfheald.domain.breaker import Standing, after_nobody
 from selfheald.domain.case import Case, CaseState, advance, stay
 from selfheald.domain.errors import SelfhealdError
 from selfheald.domain.events import AttemptEnded, CaseMoved, Event, Load, Trouble
+from selfheald.domain.finding import GuardAction
 from selfheald.domain.ids import AgentName
 from selfheald.domain.policy import Project, Target
 from selfheald.domain.room import Claim, after_no_room
@@ -295,4 +296,7 @@ class Dispatcher:
 
 def _note(attempt: Attempt) -> str:
     outcome = attempt.outcome or AttemptOutcome.INTERRUPTED
-    return f"attempt {attempt.number}: {outcome}" + (f": {attempt.note[:500]}" if attempt.note else "")
+    text = f"attempt {attempt.number}: {outcome}" + (f": {attempt.note[:500]}" if attempt.note else "")
+    asking = {finding.rule for finding in attempt.findings if finding.action is GuardAction.APPROVE}
+    asked = asking if outcome is AttemptOutcome.FIXED else ()
+    return f"{text}; approval is asked for by {', '.join(sorted(asked))}" if asked else text

@@ -87,7 +87,7 @@ class Healer:
         folder = f"attempts/{case.id}-{len(earlier) + 1}"
         agent, now = target.project.agent, self._clock.now()
         attempt = await self._cases.start_attempt(case, agent=agent, folder=folder, now=now)
-        log.info("attempt_started", case=case.id, attempt=attempt.number, agent=agent, budget=budget)
+        log.info("attempt_started", case=case.id, attempt=attempt.number, agent=agent, budget=budget.bounds())
         effort = Effort(case=case, target=target, attempt=attempt, budget=budget, gate=self._gate)
         ended = Ended(outcome=AttemptOutcome.INTERRUPTED)
         try:
@@ -168,7 +168,7 @@ def _task(
     project: Project, failure: Failure, attempt: Attempt, earlier: list[Attempt], *, tree: WorkTree, folder: Path
 ) -> AgentTask:
     variables = variables_of(failure, project=project.name, commit=tree.commit, attempt=attempt.number)
-    told = [f"Attempt {one.number}: {one.outcome}. {one.summary} {one.note}".strip() for one in earlier if one.outcome]
+    told = [f"Attempt {one.number}: {one.outcome}. {one.summary}\n{one.note}".strip() for one in earlier if one.outcome]
     prompt = render_prompt(project.prompt, variables, failure, told, mark=token_hex(MARK_LENGTH // 2))
     return AgentTask(prompt=prompt, variables=variables, tree=tree.path, folder=folder)
 

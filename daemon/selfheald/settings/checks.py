@@ -87,6 +87,9 @@ def _agent_kind(agent: Keys, path: KeyPath) -> Iterator[Finding]:
         command = agent.get("command")
         if not command or (isinstance(command, list) and not str(command[0]).strip()):
             yield (*path, "command"), "it is missing: `kind: command` needs the program and its arguments"
+        for key in ("idle_timeout", "max_turns"):
+            if agent.get(key) is not None:
+                yield (*path, key), "`kind: command` has none: what it says and asks is not understood; use `timeout`"
         return
     if agent.get("kind") == AgentKind.OPENCODE and agent.get("model") is None:
         yield (*path, "model"), "it is missing: `kind: opencode` has no model of its own"

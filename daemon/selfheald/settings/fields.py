@@ -132,8 +132,15 @@ def _is_host(bare: str, written: str) -> bool:
 
 
 def _egress(text: str) -> None:
-    if split_address(text)[1] == 0:
-        raise ValueError(f"`{text[:80]}` names no port; write it as registry.example.com:443")
+    try:
+        named = split_address(text)[1] > 0
+    except ValueError:
+        named = False
+    if not named:
+        raise ValueError(
+            f"`{text[:80]}` is no host:port, such as registry.example.com:443 or 10.0.0.7:4873;"
+            " no `https://`, path or `*` is allowed"
+        )
 
 
 def _absolute(text: str) -> None:

@@ -11,7 +11,7 @@ KeyPath = tuple[str | int, ...]
 Value = None | bool | int | float | str | list["Value"] | dict[str, "Value"]
 """What YAML and JSON can say."""
 
-_LONGEST = 600  # Characters of a mistake's text: enough for every list of allowed keys.
+_LONGEST = 2000  # Characters of a mistake's text: enough for every list of allowed keys, which a test holds.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

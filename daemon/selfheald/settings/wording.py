@@ -1,5 +1,6 @@
 """pydantic's errors in our words: what is wrong, and what is allowed."""
 
+from collections.abc import Mapping
 from difflib import get_close_matches
 
 from pydantic_core import ErrorDetails
@@ -55,8 +56,16 @@ def explain(error: ErrorDetails, path: KeyPath) -> str:
         case kind if kind in _EXPECTED:
             return f"{_EXPECTED[kind]}, {_found(error['input'])}"
         case kind if kind in _BOUNDS:
-            return f"{_BOUNDS[kind].format(**context)}, {_found(error['input'])}"
+            return f"{_BOUNDS[kind].format(**_whole(context))}, {_found(error['input'])}"
     return error["msg"]
+
+
+def _whole(context: Mapping[str, object]) -> dict[str, object]:
+    """Bounds of numbers as people write them: 0, not 0.0."""
+    return {
+        name: int(value) if isinstance(value, float) and value.is_integer() else value
+        for name, value in context.items()
+    }
 
 
 def _unknown(path: KeyPath) -> str:
