@@ -23,7 +23,8 @@ def only_instance(state_dir: Path) -> Iterator[str]:
         state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle = os.open(state_dir / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise ConfigError(f"state_dir: {state_dir} cannot be written: {error.strerror}") from error
+        problem = f"state_dir: {state_dir} cannot be written: {error.strerror}"
+        raise ConfigError(f"{problem}; name a folder that this user may write") from error
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

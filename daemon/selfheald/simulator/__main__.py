@@ -15,7 +15,7 @@ from selfheald.simulator.town import Ports, Town, simulate
 
 CONFIGURATION = """\
 # selfheald.yaml; start the daemon with
-#   SEMAPHORE_API_TOKEN={semaphore_token} GITHUB_TOKEN={github_token}
+#   SEMAPHORE_API_TOKEN={semaphore_token} GITHUB_TOKEN={github_token} OPENAI_API_KEY=...
 organizations:
   - name: acme
     url: {semaphore_url}
