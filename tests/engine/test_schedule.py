@@ -79,5 +79,8 @@ def test_a_state_folder_has_one_daemon(tmp_path: Path) -> None:
 def test_a_state_folder_that_cannot_be_written_is_a_clear_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 
-    with pytest.raises(ConfigError, match=r"cannot be written: .*; name a folder that"), only_instance(tmp_path / "file"):
+    with (
+        pytest.raises(ConfigError, match=r"cannot be written: .*; name a folder that"),
+        only_instance(tmp_path / "file"),
+    ):
         pass
