@@ -11,11 +11,12 @@ from selfheald.domain.attempt import Attempt, AttemptOutcome
 from selfheald.domain.errors import SelfhealdError
 from selfheald.domain.failure import Failure
 from selfheald.domain.finding import Finding, GuardAction
-from selfheald.domain.guards.judge import judge, worst
+from selfheald.domain.guards.judge import worst
 from selfheald.domain.ids import Sha
 from selfheald.domain.proposal import TreeChanges
 from selfheald.domain.wording import commit_message, summary_of
 from selfheald.engine.effort import Effort
+from selfheald.engine.guarding import guarded
 from selfheald.engine.outcome import Ended
 from selfheald.engine.stopwatch import Stopwatch
 from selfheald.engine.verify import Verifier
@@ -81,8 +82,8 @@ class Judge:
         """Judge the whole proposal: all that the pull request would change, earlier attempts' work included."""
         case, project = effort.case, effort.project
         changes = await self._repositories.changed_texts(case.repository, case.commit, commit, limit=LARGEST_TEXT)
-        findings = await asyncio.to_thread(
-            judge, changes, project.guards, protected_paths=project.protected_paths, secrets=self._find_secrets
+        findings = await guarded(
+            changes, project.guards, protected_paths=project.protected_paths, find_secrets=self._find_secrets
         )
         if findings:
             told = [str(one) for one in findings[:MOST_TOLD]]
