@@ -95,6 +95,14 @@ def test_google_s_tools(name: str) -> None:
     assert body == {"tools": [{"functionDeclarations": [{"name": "f"}]}]}
 
 
+@pytest.mark.parametrize("form", [Form.RESPONSES, Form.CHAT])
+def test_what_only_routers_know_is_taken_out(form: Form) -> None:
+    body = {"model": "a", "models": ["b:online"], "fallbacks": ["c"], "api_base": "http://x.example"}
+
+    assert strip(form, body) == ["parameter models", "parameter fallbacks", "parameter api_base"]
+    assert body == {"model": "a"}
+
+
 def test_without_any_tool_left_there_is_no_choice() -> None:
     body = {"tools": {"type": "web_search"}, "tool_choice": "required"}
 

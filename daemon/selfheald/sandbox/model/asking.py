@@ -1,6 +1,7 @@
 """A request as the agent sent it, checked, and as the provider will get it. Pure."""
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -17,6 +18,12 @@ BYTES_PER_TOKEN = 4
 
 TOKENS_PER_IMAGE = 2_000
 """Of an image that is carried along: what estimates assume."""
+
+MOST_PARTS = 100_000
+"""Lists, objects and their members in one request; the longest session has some thousands. A parser holds up the whole
+daemon while it reads them, four seconds for as many as a request has room for."""
+
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 
 _WRITER = json.JSONEncoder(separators=(",", ":"), check_circular=False)
 """What was read from JSON holds no circle; looking for one takes a third of the time."""
@@ -65,6 +72,8 @@ def read_request(route: Route, raw: bytes, prices: PriceTable) -> Asked:
 
 
 def _parsed(raw: bytes) -> dict[str, Any]:
+    if _has_too_many_parts(raw):
+        raise bad_request(f"the body has more than {MOST_PARTS} parts", "a body of too many parts")
     try:
         body = json.loads(raw, parse_constant=_no_number)
     except (ValueError, RecursionError):
@@ -72,6 +81,18 @@ def _parsed(raw: bytes) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise bad_request("the body is no JSON object", "a body that is no JSON object")
     return body
+
+
+def _has_too_many_parts(raw: bytes) -> bool:
+    if _parts(raw) <= MOST_PARTS:
+        return False
+    strings = (raw.count(b'"') - raw.count(b'\\"')) // 2
+    return strings > 2 * MOST_PARTS or _parts(_STRING.sub(b"", raw)) > MOST_PARTS
+
+
+def _parts(raw: bytes) -> int:
+    """What is written in strings counts, too, unless they were taken out."""
+    return sum(map(raw.count, (b",", b"[", b"{")))
 
 
 def _no_number(name: str) -> NoReturn:

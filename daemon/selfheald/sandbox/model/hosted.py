@@ -18,9 +18,12 @@ _OPENAI_TOOLS = frozenset(
 _ANTHROPIC_TOOLS = re.compile(r"custom|(?:bash|text_editor|computer|memory|tool_search_tool_\w+)_\d{8}")
 _GOOGLE_TOOLS = frozenset({"functionDeclarations", "function_declarations"})
 
+_OF_ROUTERS = ("models", "fallbacks", "plugins", "api_base", "base_url")
+"""What services that pass requests on (OpenRouter, LiteLLM) know besides: other models, other addresses, searches."""
+
 _PARAMETERS = {
-    Form.RESPONSES: ("background", "conversation", "previous_response_id", "prompt", "service_tier"),
-    Form.CHAT: ("n", "plugins", "service_tier", "web_search_options"),
+    Form.RESPONSES: ("background", "conversation", "previous_response_id", "prompt", "service_tier", *_OF_ROUTERS),
+    Form.CHAT: ("n", "service_tier", "web_search_options", *_OF_ROUTERS),
     Form.MESSAGES: ("container", "mcp_servers", "speed"),
     Form.GEMINI: ("cachedContent", "cached_content"),
 }

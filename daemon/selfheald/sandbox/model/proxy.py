@@ -28,6 +28,9 @@ AT_ONCE = 8
 
 _LONGEST_REFUSAL = 120
 
+_MOST_TOLD = 50
+"""Things that were taken out of one request, each told once."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSource:
@@ -115,7 +118,7 @@ class ModelProxy:
 
     async def _read(self, route: Route, receive: Receive) -> Asked:
         asked = read_request(route, await read_body(receive), self._source.prices)
-        for what in asked.stripped:
+        for what in list(dict.fromkeys(asked.stripped))[:_MOST_TOLD]:
             self._refuse(what)
         return asked
 
