@@ -4,6 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 import structlog
+from hypothesis import settings
+
+settings.register_profile("house")  # how long something takes is for benchmarks to tell
+settings.load_profile("house")
 
 
 @pytest.fixture(autouse=True)

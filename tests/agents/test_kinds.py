@@ -254,7 +254,7 @@ JSON = st.recursive(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no mistake of the code
+@settings(suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no mistake of the code
 @given(event=st.dictionaries(st.sampled_from(WORDS), JSON | st.sampled_from(TYPES)))
 def test_no_event_upsets_a_reader(kind: str, event: dict[str, Any]) -> None:
     words = list(KINDS[kind].read(event_of(json.dumps(event).encode())))

@@ -123,13 +123,13 @@ def test_any_text_is_answered(text: str, inputs: dict[str, object]) -> None:
     outcome(text, inputs)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.sampled_from(WORDS), max_size=20).map(" ".join), INPUTS, VALUES)
 def test_any_row_of_tokens_is_answered(text: str, inputs: dict[str, object], value: object) -> None:
     outcome(text, inputs, value)
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(st.lists(st.sampled_from(PCRE), max_size=14).map("".join), st.text("ab\né1 -", max_size=12))
 def test_any_pattern_is_answered(pattern: str, subject: str) -> None:
     outcome(f"branch =~ '{pattern}'", {"branch": subject})

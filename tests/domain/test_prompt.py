@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.builders import branch as make_branch
 from tests.builders import failed_job, failure, pipeline, pull_request_ref, sha
@@ -231,7 +231,6 @@ def test_earlier_attempts_are_told_the_newest_ones_bounded() -> None:
     assert all(len(text) == EARLIER_LIMIT for text in told)
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.tuples(HOSTILE, HOSTILE, st.integers(0, 1000)), max_size=60),
     st.lists(HOSTILE, max_size=8),
@@ -255,7 +254,6 @@ def test_a_tiny_limit_holds_too(limit: int) -> None:
     assert len(prompt) <= max(limit, 0) + len("Go.\n\n")
 
 
-@settings(deadline=None)
 @given(HOSTILE, HOSTILE, HOSTILE)
 def test_whatever_names_say_they_stay_in_their_quotes(branch: str, job: str, block: str) -> None:
     failed = failure(pipeline=pipeline(ref=make_branch(branch)), jobs=(failed_job(name=job, block=block, log=""),))

@@ -333,7 +333,7 @@ NAMES = st.sampled_from(
 SCOPES = st.sampled_from(["jobs", "job", "pipeline", "workflows", "projects"])
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no mistake of the code
+@settings(suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no mistake of the code
 @given(st.sampled_from(sorted(RULES)), st.dictionaries(NAMES, ANYTHING, max_size=8), SCOPES)
 def test_whatever_is_asked_no_id_of_something_else_leaves(name: str, given_: dict[str, Any], scope: str) -> None:
     pinned = pin(name, {"scope": scope, **given_}, REACH)

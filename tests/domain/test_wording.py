@@ -40,7 +40,7 @@ NASTY = [
     "@#5ada #@5 @@ada",
 ]
 
-unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+unhurried = settings(suppress_health_check=[HealthCheck.too_slow])
 """A busy machine is no finding."""
 
 texts = st.text(max_size=400) | st.sampled_from(NASTY) | st.text(alphabet="`~|<!->@#1[]()\\ \n\u202eé", max_size=400)

@@ -75,13 +75,13 @@ SOURCES = st.one_of(st.text(max_size=200), st.lists(st.sampled_from(PIECES), max
 
 
 @given(path=st.sampled_from(PATHS), before=SOURCES, after=SOURCES)
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_no_text_raises(path: str, before: str, after: str) -> None:
     found(modified(path, before, after))
 
 
 @given(entry=st.sampled_from(read(Verdict.WEAKENING)), start=st.integers(0, 400), end=st.integers(0, 400))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_code_that_is_cut_anywhere_does_not_raise(entry: object, start: int, end: int) -> None:
     for file in getattr(entry, "files"):  # noqa: B009 - the strategy's type is not known here
         found(modified(file.path, (file.before or "")[start:], (file.after or "")[:end]))

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from urllib.parse import quote, quote_plus, urlencode
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.redaction.forms import private_key
 
@@ -54,7 +54,6 @@ def test_a_known_value_is_taken_out_in_every_form(form: str, secret: str) -> Non
     assert REDACTED in shown
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=40), st.binary(max_size=40), st.booleans())
 @example(b"", b"", False)  # noqa: FBT003 - Hypothesis takes them in order
 @example(b"x", b"", True)  # noqa: FBT003
@@ -123,7 +122,6 @@ def test_values_within_each_other_leave_nothing_over() -> None:
     assert redact("x around-the-inner-value-and-more y") == f"x {REDACTED} y"
 
 
-@settings(deadline=None)
 @given(st.text(max_size=200), st.text(max_size=200))
 def test_whatever_stands_around_it_a_known_value_is_taken_out(before: str, after: str) -> None:
     redact = Redactor(lambda: [SECRET])

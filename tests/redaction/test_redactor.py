@@ -5,7 +5,7 @@ from base64 import b64encode
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.redaction.forms import private_key, samples
 
@@ -21,7 +21,6 @@ PIECES = st.one_of(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(PIECES, max_size=12).map("".join))
 def test_a_second_time_changes_nothing(redact: Redactor, text: str) -> None:
     once = redact(text)
@@ -29,7 +28,6 @@ def test_a_second_time_changes_nothing(redact: Redactor, text: str) -> None:
     assert redact(once) == once
 
 
-@settings(deadline=None)
 @given(st.lists(PIECES, max_size=12).map("".join))
 def test_spans_are_in_order_and_none_overlaps_another(redact: Redactor, text: str) -> None:
     spans = redact.find(text)
@@ -39,7 +37,6 @@ def test_spans_are_in_order_and_none_overlaps_another(redact: Redactor, text: st
     assert all(span.rule for span in spans)
 
 
-@settings(deadline=None)
 @given(st.uuids(), st.emails(), st.binary(min_size=20, max_size=20), st.binary(min_size=32, max_size=32))
 def test_emails_hashes_and_uuids_stay(redact: Redactor, uuid: object, email: str, sha1: bytes, sha256: bytes) -> None:
     text = f"commit {sha1.hex()} of {email}: job {uuid}, image@sha256:{sha256.hex()}, token {uuid}, key {sha256.hex()}"
@@ -47,7 +44,6 @@ def test_emails_hashes_and_uuids_stay(redact: Redactor, uuid: object, email: str
     assert redact(text) == text
 
 
-@settings(deadline=None)
 @given(st.integers(0, 10**12), st.integers(0, 99), st.from_regex(r"[a-z]{1,12}(-[a-z]{1,12}){0,5}", fullmatch=True))
 def test_numbers_versions_and_words_stay_even_under_telling_names(
     redact: Redactor, number: int, minor: int, words: str

@@ -170,7 +170,7 @@ ARGUMENTS = st.dictionaries(
 SCOPES = st.sampled_from(["job", "jobs", "pipeline", "workflows", "projects", OTHER])
 
 
-@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
 @given(st.sampled_from(sorted(RULES)), ARGUMENTS, SCOPES)
 def test_whatever_an_agent_asks_no_id_of_something_else_leaves(
     name: str, arguments: dict[str, Any], scope: str

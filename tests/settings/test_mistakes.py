@@ -323,7 +323,7 @@ def test_nested_aliases_cannot_blow_up(tmp_path: Path) -> None:
     assert len(lines) == 30
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
 @given(
     start=st.integers(0, len(SMALL)),
     length=st.integers(0, 40),
@@ -344,7 +344,7 @@ def test_no_file_leads_to_anything_but_a_told_mistake(tmp_path: Path, start: int
         assert all(line.startswith(str(tmp_path)) for line in str(error).splitlines())  # noqa: PT017 - both ends are fine
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100)
 @given(
     key=st.sampled_from(
         [

@@ -269,4 +269,4 @@ def test_a_branch_that_fails_again_rests_in_it() -> None:
 
 
 TestLimits = Town.TestCase
-TestLimits.settings = settings(max_examples=25, stateful_step_count=20, deadline=None)
+TestLimits.settings = settings(max_examples=25, stateful_step_count=20)

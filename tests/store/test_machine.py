@@ -130,4 +130,4 @@ def _assert_chain(case: Case, events: list[CaseEvent]) -> None:
 
 
 TestCases = Cases.TestCase
-TestCases.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)
+TestCases.settings = settings(max_examples=25, stateful_step_count=25)

@@ -169,4 +169,4 @@ class Purse(RuleBasedStateMachine):
 
 
 TestPurse = Purse.TestCase
-TestPurse.settings = settings(max_examples=25, stateful_step_count=20, deadline=None)
+TestPurse.settings = settings(max_examples=25, stateful_step_count=20)
