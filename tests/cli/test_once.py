@@ -145,7 +145,7 @@ async def test_check_says_that_all_is_well(house: House) -> None:
     assert all(finding["ok"] for finding in told.json["findings"])
     (project,) = told.json["projects"]
     assert (project["name"], project["limits"]["attempts_per_case"]) == (PROJECT, 3)
-    assert project["guards"]["tries"] == 1
+    assert (project["limits"]["cost_usd_per_day"], project["guards"]["tries"]) == (20, 1)
 
 
 async def test_check_says_which_agents_no_budget_holds(house: House) -> None:
@@ -158,6 +158,21 @@ async def test_check_says_which_agents_no_budget_holds(house: House) -> None:
     ]
     assert "cost counts as 0" in told[0][0]
     assert told[1] == ["by its prices"]
+
+
+async def test_check_says_what_agents_may_reach(house: House) -> None:
+    nothing = await house.selfheald("check", "--json")
+    house.settings["egress"] = ["registry.example.com:443", "[::1]:4873"]
+    something = await house.selfheald("check", "--json")
+    house.settings["sandbox"] = "none"
+    everything = await house.selfheald("check", "--json")
+
+    first, second, third = (
+        next(one["found"] for one in done.json["findings"] if one["what"] == "egress")
+        for done in (nothing, something, everything)
+    )
+    assert (first, second) == ("no host", "registry.example.com:443, [::1]:4873")
+    assert third.startswith("whatever this machine reaches")
 
 
 async def test_check_offline_asks_nobody(house: House) -> None:

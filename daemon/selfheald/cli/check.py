@@ -14,7 +14,7 @@ from selfheald.domain.policy import Mode, Project
 from selfheald.domain.prices import PriceTable
 from selfheald.ports import Probe
 from selfheald.settings.secret import NoSecretError
-from selfheald.settings.values import Configuration
+from selfheald.settings.values import Configuration, SandboxKind
 
 _FURTHER = (
     "pipeline_files",
@@ -90,6 +90,7 @@ async def _probe(configuration: Configuration) -> Sequence[Finding]:
         engine = wire(outside, "check")
         findings = [await _finding("sandbox", outside.sandbox.probe())]
         findings.append(Finding(what="sandbox limits", ok=True, found=make_limiter(configuration).told()))
+        findings.append(Finding(what="egress", ok=True, found=_egress(configuration)))
         for name, agent in outside.agents.items():
             findings.append(await _finding(f"agent {name}", agent.probe()))
             findings.append(
@@ -126,6 +127,13 @@ async def _finding(what: str, probing: Awaitable[Probe]) -> Finding:
     except SelfhealdError as error:
         return Finding(what=what, ok=False, found=f"{error.message}{_mend(error)}")
     return Finding(what=what, ok=probe.ok, found=probe.found)
+
+
+def _egress(configuration: Configuration) -> str:
+    if configuration.sandbox is SandboxKind.NONE:
+        return "whatever this machine reaches: `sandbox: none` has no gate"
+    hosts = (f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in configuration.egress)
+    return ", ".join(hosts) or "no host"
 
 
 def _budget(prices: PriceTable) -> str:

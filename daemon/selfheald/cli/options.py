@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -90,7 +91,7 @@ def safe(value: object, style: str = "") -> Text:
 
 
 def print_json(value: object) -> None:
-    """Print a value for programs: dataclasses as objects, instants as ISO 8601, durations in seconds."""
+    """Print a value for programs: dataclasses as objects, times as ISO 8601, durations in seconds, money in numbers."""
     click.echo(json.dumps(value, default=_plain, ensure_ascii=False, indent=2))
 
 
@@ -100,6 +101,8 @@ def _plain(value: object) -> object:
             return value.isoformat()
         case timedelta():
             return value.total_seconds()
+        case Decimal():
+            return float(value)
         case Path():
             return str(value)
         case _ if hasattr(value, "__dataclass_fields__"):
