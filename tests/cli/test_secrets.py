@@ -36,3 +36,14 @@ def test_what_asks_the_outside_needs_its_secrets(desk: Desk, command: tuple[str,
 
     assert (done.code, done.out) == (2, "")
     assert "the environment variable SEMAPHORE_API_TOKEN is not set" in done.err
+
+
+def test_the_check_tells_mistakes_to_programs_too(desk: Desk) -> None:
+    done = desk.without_secrets().selfheald("check", "--json")
+
+    assert done.code == 2
+    first = done.json["mistakes"][0]
+    assert first["key"] == "organizations[0].token_env"
+    assert first["where"] == f"{desk.configuration}:1"
+    assert "SEMAPHORE_API_TOKEN is not set" in first["text"]
+    assert f"{first['where']}: {first['key']}: {first['text']}\n" in done.err

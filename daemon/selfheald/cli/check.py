@@ -13,6 +13,7 @@ from selfheald.domain.errors import NotFoundError, SelfhealdError, UnauthorizedE
 from selfheald.domain.policy import Mode, Project
 from selfheald.domain.prices import PriceTable
 from selfheald.ports import Probe
+from selfheald.settings.mistakes import MistakesError, dotted
 from selfheald.settings.secret import NoSecretError
 from selfheald.settings.values import Configuration, SandboxKind
 
@@ -49,9 +50,16 @@ class Finding:
 def check(config: str | None, *, as_json: bool, offline: bool) -> None:
     """Validate the configuration, print what each project resolves to, then probe everything that it names.
 
-    Exit status 1: something does not work; each line says what and how to mend it.
+    Exit status 1: something does not work; each line says what and how to mend it. 2: the configuration has mistakes,
+    all told at once.
     """
-    configuration = options.read_configuration(config, secrets=not offline)
+    try:
+        configuration = options.read_configuration(config, secrets=not offline)
+    except MistakesError as error:
+        if as_json:
+            mistakes = [{"where": one.where, "key": dotted(one.path), "text": one.text} for one in error.mistakes]
+            options.print_json({"mistakes": mistakes})
+        raise
     options.set_up_logs(configuration)
     findings = () if offline else options.run(_probe(configuration))
     if as_json:
