@@ -76,12 +76,23 @@ def test_a_script_of_ones_own_is_taken_as_it_is(tmp_path: Path) -> None:
 
 def test_a_script_for_node_is_started_by_node_with_its_package_in_sight(tmp_path: Path) -> None:
     script = program(tmp_path / "lib/@google/gemini-cli/bundle/gemini.js", b"#!/usr/bin/env node\n")
+    (script.parent.parent / "package.json").write_text("{}")
     link(tmp_path / "bin" / "gemini", script)
     installed_node = node(tmp_path, "v22.1.0")
 
     found = find(GEMINI, None, str(tmp_path / "bin"))
 
     assert found == Installed(argv=(str(installed_node), str(script)), mounts=(script.parent.parent, installed_node))
+
+
+def test_of_a_script_that_is_in_no_package_nothing_else_is_in_sight(tmp_path: Path) -> None:
+    script = program(tmp_path / "home/bin/gemini", b"#!/usr/bin/env node\n")
+    (tmp_path / "bin").mkdir()
+    installed_node = node(tmp_path, "v22.1.0")
+
+    found = find(GEMINI, script, str(tmp_path / "bin"))
+
+    assert found.mounts == (script, installed_node)
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def find(package: Package, binary: Path | None, path: str, machine: str | None =
             raise NotFoundError(f"{named} is npm's launcher, and its program is not beside it: {package.advice}")
         return _program(package, native or real)
     if package.node and SHEBANG.match(_begins(real)):
-        return Installed(argv=(str(_node(package, path)), str(real)), mounts=(_package_of(real), _node(package, path)))
+        return Installed(argv=(str(_node(package, path)), str(real)), mounts=(_companions(real), _node(package, path)))
     return _program(package, real)
 
 
@@ -87,6 +87,15 @@ def _parts(inner: str) -> int:
 def _package_of(script: Path) -> Path:
     """The package of a script in ``PACKAGE/FOLDER/SCRIPT``."""
     return script.parent.parent
+
+
+def _companions(script: Path) -> Path:
+    """What a script needs to see: its package; of one that somebody put into a folder of programs no more than itself.
+
+    Two folders above such a one may be somebody's home.
+    """
+    package = _package_of(script)
+    return package if (package / "package.json").is_file() else script
 
 
 def _begins(path: Path) -> bytes:
