@@ -13,6 +13,7 @@ from selfheald.domain.proposal import ChangeKind, FileChange, TreeChanges
 from selfheald.git import reading, summary
 from selfheald.git.mirror import Timeouts
 from selfheald.git.repositories import GitRepositories
+from selfheald.git.snapshot import MOST_CHANGED
 from selfheald.ports import WorkTree
 from tests.git.origin import REPOSITORY, Entry, Origin, git, link, program, submodule
 
@@ -160,6 +161,28 @@ async def test_what_was_left_out_is_told_up_to_a_bound(check_out: CheckOut, repo
     left_out = (await repositories.changes(tree)).left_out
 
     assert (len(left_out), left_out[-1]) == (201, "and 10 more")
+
+
+async def test_more_files_than_anybody_reads_are_refused(check_out: CheckOut, repositories: GitRepositories) -> None:
+    tree = await check_out({"a": b"a"})
+    for number in range(MOST_CHANGED + 1):
+        (tree.path / str(number)).touch()
+
+    with pytest.raises(RefusedError, match="20,001 files have changed"):
+        await repositories.changes(tree)
+
+
+async def test_a_tree_of_many_large_files_does_not_fill_the_disk_for_good(
+    check_out: CheckOut, repositories: GitRepositories
+) -> None:
+    tree = await check_out({"a": b"a"})
+    for number in range(26):
+        with (tree.path / str(number)).open("wb") as file:
+            file.truncate(20_000_000)
+    changes = await repositories.changes(tree)
+
+    with pytest.raises(RefusedError, match="more than 500 MB"):
+        await repositories.commit(tree, changes, message="x", ref=REF, at=AT)
 
 
 async def test_an_endless_tree_is_refused(tmp_path: Path) -> None:

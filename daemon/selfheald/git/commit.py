@@ -19,6 +19,9 @@ from selfheald.git.paths import is_git_folder, problem_of_link, problem_of_path,
 from selfheald.git.reading import LARGEST_FILE
 from selfheald.ports import WorkTree
 
+_MOST_BYTES = 500_000_000
+"""Of all changed files together, holes included: what is committed stays on the disk after the work tree is gone."""
+
 _MODES = ("100644", "100755", LINK)
 # What the store remembers as "the commit exists" has to survive a power cut.
 _DURABLE = ("-c", "core.fsync=committed,loose-object,reference")
@@ -73,9 +76,13 @@ async def _stream(new: NewCommit, ref: str) -> AsyncIterator[bytes]:
     # Deletions first: a file may have taken the place of a folder.
     for change in deleted:
         yield b"D %s\n" % _quoted(_checked(change).path)
+    left = _MOST_BYTES
     for change in new.changes.files:
         if change.kind is not ChangeKind.DELETED:
             content = await asyncio.to_thread(_content, new.tree.path, _checked(change))
+            left -= len(content)
+            if left < 0:
+                raise RefusedError(f"committing: the changed files have more than {_MOST_BYTES // 1_000_000} MB")
             yield b"M %s inline %s\ndata %d\n" % (change.mode.encode(), _quoted(change.path), len(content))
             yield content
             yield b"\n"

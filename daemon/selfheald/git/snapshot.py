@@ -2,7 +2,7 @@
 
 import asyncio
 
-from selfheald.domain.errors import TransientError
+from selfheald.domain.errors import RefusedError, TransientError
 from selfheald.domain.proposal import TreeChanges
 from selfheald.git.base import base_of
 from selfheald.git.folders import Folders
@@ -11,6 +11,9 @@ from selfheald.git.mirror import Mirror
 from selfheald.git.reading import Reading
 from selfheald.ports import WorkTree
 
+MOST_CHANGED = 20_000
+"""Files: far more than anybody reads. A million would keep the daemon busy for minutes."""
+
 
 async def changes_in(mirror: Mirror, folders: Folders, tree: WorkTree) -> TreeChanges:
     """Read a work tree whose processes have all ended. Raises as :meth:`GitProgram.run` does."""
@@ -18,8 +21,13 @@ async def changes_in(mirror: Mirror, folders: Folders, tree: WorkTree) -> TreeCh
     reading = Reading(base)
     await _walk(reading, tree, seconds=mirror.timeouts.local)
     ignored = await ignored_of(mirror, folders, base, reading.ignorable)
-    files = reading.files(ignored)
-    return TreeChanges(files=files, summary=reading.summary, left_out=reading.left_out(ignored))
+    files = await asyncio.to_thread(reading.files, ignored)
+    if len(files) > MOST_CHANGED:
+        raise RefusedError(
+            f"reading the work tree: {len(files):,} files have changed, and at most {MOST_CHANGED:,} can be proposed"
+        )
+    left_out = await asyncio.to_thread(reading.left_out, ignored)
+    return TreeChanges(files=files, summary=reading.summary, left_out=left_out)
 
 
 async def _walk(reading: Reading, tree: WorkTree, *, seconds: float) -> None:
