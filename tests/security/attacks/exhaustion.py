@@ -33,7 +33,7 @@ EXHAUSTION = (
     DaemonAttack(
         name="leave-the-daemon-no-disk",
         tries="leave the daemon no disk for its store",
-        script="for i in 1 2 3 4; do head -c 16m /dev/zero > fill.$i; done; sleep 3; echo WON; exit 1",
+        script="for i in 1 2 3 4; do head -c 16m /dev/zero > fill.$i; done; sleep 25; echo WON; exit 1",
         limit="disk",
         value="32m",
     ),
