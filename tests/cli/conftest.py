@@ -70,7 +70,7 @@ def healed(tmp_path_factory: pytest.TempPathFactory) -> Desk:
         async with built(folder) as house:
             commit = await house.break_main()
             (first,) = (await house.selfheald("once", "--json")).json
-            assert first["state"] == "validating"
+            assert first["state"] in ("validating", "publishing", "proposed"), "CI may be done before `once` is"
             await house.town.finished((await house.branches())[f"selfheal-{commit}"])
             await until(lambda: proposed_by_once(house))
 

@@ -17,7 +17,7 @@ async def test_calls_take_a_case_to_its_pull_request(house: House) -> None:
     await house.town.finished((await house.branches())[f"selfheal-{commit}"])
     await until(lambda: proposed_by_once(house))
 
-    assert first["state"] == "validating"
+    assert first["state"] in ("validating", "publishing", "proposed"), "CI may be done before `once` is"
     assert [it.head for it in house.pull_requests] == [f"selfheal-{commit}"]
     assert house.leftovers == []
 
@@ -77,7 +77,7 @@ async def test_a_dry_run_writes_nothing_outside_and_the_next_real_one_heals(hous
     writing = [it.operation for it in house.town.hooks.requests if it.method != "GET" and it.operation != "fetch"]
     assert writing == []
     (real,) = (await house.selfheald("once", "--json")).json
-    assert real["state"] == "validating"
+    assert real["state"] in ("validating", "publishing", "proposed"), "CI may be done before `once` is"
     assert len(await house.branches()) == 1
 
 

@@ -92,6 +92,22 @@ def test_a_text_that_was_cut_within_a_known_value_shows_no_part_of_it(plainly: R
         assert plainly(text[len(text) - len(" after") - at :]) == f"{REDACTED} after"
 
 
+@pytest.mark.parametrize("how", ["plain", "quoted for an address", "in hexadecimal", "in base64"])
+@pytest.mark.parametrize("at", [120, 333, 777, 1111, 1555])
+def test_a_known_key_whose_middle_was_left_out_shows_no_part_of_itself(how: str, at: int) -> None:
+    key = private_key()
+    text = FORMS[how](key)
+
+    for shown in (
+        f"{text[:at]} … 99 characters … {text[at + 99 :]}",
+        f"… {text[at:]}",
+        f"one\n\0\n{text[at:]}\n\0\ntwo",
+    ):
+        told = Redactor(lambda: [key])(shown)
+        left = {told[start : start + 16] for start in range(len(told) - 15)}
+        assert not any(text[start : start + 16] in left for start in range(len(text) - 15))
+
+
 def test_each_line_of_a_known_key_is_known_alone() -> None:
     key = private_key()
     redact = Redactor(lambda: [key])

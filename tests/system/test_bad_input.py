@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from tests.system.house import BROKEN, FILES, FIX, SLUG, House, agent, page, stop, until
 
+from selfheald.cli.demo_daemon import Daemon
 from selfheald.domain.attempt import AttemptOutcome
 from selfheald.domain.case import CaseState
 from selfheald.domain.reasons import Reason
@@ -55,20 +56,20 @@ async def test_a_wrong_semaphore_token_leaves_the_daemon_running_and_not_ready(h
     assert "wrong-token" not in checked.out + checked.err + json.dumps(list(running.lines))
 
 
-async def test_a_wrong_github_token_puts_the_case_off_and_is_named_by_check(house: House) -> None:
+async def test_a_wrong_github_token_puts_the_decision_off_and_is_named_by_check(house: House) -> None:
     house.environment["GITHUB_TOKEN"] = "wrong-token"
 
     async with house.daemon() as running:
         await house.break_main()
-        await until(lambda: running.said("attempt_finished"))
-    attempts, _ = await house.history()
+        told = await until(lambda: running.said("branch_unreadable"))
+        metrics = await until(lambda: put_off(running))
     checked = await house.selfheald("check")
 
-    assert attempts[0].outcome is AttemptOutcome.ERROR
-    assert (await house.cases())[0].state is CaseState.QUEUED
+    assert "401" in told["error"]
+    assert not await house.cases()
     assert checked.code == 1
     assert f"no  repository {SLUG}" in checked.out
-    assert "wrong-token" not in checked.out + attempts[0].note + json.dumps(list(running.lines))
+    assert "wrong-token" not in checked.out + metrics + json.dumps(list(running.lines))
 
 
 async def test_a_project_that_does_not_exist_is_told_and_the_others_are_healed(house: House) -> None:
@@ -86,17 +87,23 @@ async def test_a_project_that_does_not_exist_is_told_and_the_others_are_healed(h
     assert "no  project nowhere" in checked.out
 
 
-async def test_a_repository_that_does_not_exist_is_an_error_of_the_attempt(house: House) -> None:
+async def put_off(running: Daemon) -> str | None:
+    """The metrics, as soon as a decision was put off because something could not be read."""
+    metrics = await running.metrics()
+    return metrics if 'decision="defer",project="billing",reason="unavailable"' in metrics else None
+
+
+async def test_a_repository_that_does_not_exist_puts_the_decision_off_and_is_named_by_check(house: House) -> None:
     house.settings["projects"][0]["repository"] = "acme/nowhere"
 
     async with house.daemon() as running:
         await house.break_main()
-        await until(lambda: running.said("attempt_finished"))
-    shown = await house.selfheald("case", "1", "--json")
+        told = await until(lambda: running.said("branch_unreadable"))
+        await until(lambda: put_off(running))
     checked = await house.selfheald("check")
 
-    assert shown.json["attempts"][0]["outcome"] == "error"
-    assert "acme/nowhere" in shown.json["attempts"][0]["note"]
+    assert "acme/nowhere" in told["error"]
+    assert not await house.cases()
     assert checked.code == 1
     assert "no  repository acme/nowhere" in checked.out
 

@@ -16,7 +16,7 @@ from tests.system.house import house as built
 from selfheald.domain.case import CaseState
 from selfheald.simulator.github import SimulatedApp
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.slow]
 
 CONTROL = "harmlesscontrolword"
 """Planted beside the canaries, and no secret: where it is not found, a canary would not be either."""

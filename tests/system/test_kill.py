@@ -11,7 +11,7 @@ from selfheald.cli.demo_daemon import Daemon
 from selfheald.domain.case import CaseState
 from selfheald.simulator.hooks import RequestRecord
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.slow]
 
 MOMENTS = [
     ("list_pipelines", 0.5),

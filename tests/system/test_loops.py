@@ -20,11 +20,12 @@ from selfheald.domain.reasons import Reason
 from selfheald.engine.clock import SystemClock
 from selfheald.ports import Verdict
 from selfheald.settings.loading import load
+from selfheald.simulator.bare import branches
 from selfheald.simulator.runner import Outcome, Plan
 from selfheald.simulator.state import JobResult, Pipeline, PullRequestHead
 from selfheald.store.open import FILE_NAME, open_store
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.slow]
 
 PUT_OFF = re.compile(r'selfheald_decisions_total\{decision="defer",project="[^"]+",reason="([^"]+)"\} ([0-9.]+)')
 COUNTED = re.compile(r'selfheald_decisions_total\{decision="skip",project="([^"]+)",reason="([^"]+)"\} ([0-9.]+)')
@@ -62,18 +63,22 @@ async def test_a_failing_pipeline_of_our_own_pull_request_starts_nothing(house: 
 async def test_two_projects_of_a_repository_do_not_heal_each_other_s_heals(house: House) -> None:
     """Everything fails in the second project: what we push, our pull request, and what is merged."""
     nightly = house.town.project("nightly", repository=SLUG)
-    nightly.pipeline_file = ".semaphore/nightly.yml"
+    nightly.pipeline_file = ".semaphore/none.yml"  # the first push is to build nothing there
     house.settings["projects"] += [
         {"name": "nightly", "organization": "acme", "pipeline_files": [".semaphore/nightly.yml"]}
     ]
     always = "name: Nightly\nblocks: [{name: All, task: {jobs: [{name: Soak, commands: [exit 1]}]}}]\n"
     async with house.daemon() as running:
-        await house.town.push_files(SLUG, "main", {**BROKEN, ".semaphore/nightly.yml": always}, "Break main")
+        files = {**BROKEN, ".semaphore/nightly.yml": always}
+        commit = await house.town.push_files(SLUG, "main", files, "Break main")
+        nightly.pipeline_file = ".semaphore/nightly.yml"
         case = await house.case(CaseState.PROPOSED)
         head = PullRequestHead(number=1, sha=case.pushed or "", branch=case.branch, slug=SLUG)
-        house.town.world.push(nightly, pull_request=head).pipeline.finish("failed")
+        for how in ({"commit_sha": commit}, {"pull_request": head}):
+            house.town.world.push(nightly, **how).pipeline.finish("failed")
         await house.town.github.merge(SLUG, 1)
         await house.case(CaseState.HEALED)
+        await house.town.finished((await branches(house.town.github.path(SLUG)))["main"])
 
         reasons = await told(house, running, [one for one in nightly.pipelines if one.result == "failed"])
 

@@ -17,10 +17,13 @@ SHORTEST_DERIVED = 8
 """Characters of an encoded form: shorter ones would be found where nothing is."""
 
 SHORTEST_CUT = 12
-"""Characters of a secret's beginning or end that are known where a text was cut within it."""
+"""Characters of a secret that are known where a text was cut within it."""
 
 _BREAK = re.compile(r"\n[ \t]*")
 """Where programs break a long line: ``base64`` after 76 characters, say."""
+
+_GAP = re.compile(r" ?… (?:\d{1,9} characters … )?|\n\0\n")
+"""Stands where a text was shortened, at its beginning or within a line, and between texts that are looked at as one."""
 
 _ANY_BREAK = re.compile(r"\r?\n[ \t]*|(?:\\r)?\\n[ \t]*")
 """Also as Windows does it, and within a string of JSON: slower to look for."""
@@ -31,14 +34,14 @@ class Forms:
 
     def __init__(self, secrets: Iterable[str]) -> None:
         plain = {secret for secret in secrets if len(secret) >= SHORTEST and secret not in REDACTED}
-        self._plain = tuple(sorted(plain))
         self._forms = sorted({form for secret in plain for form in forms_of(secret)}, key=len, reverse=True)
+        self._parts = _parts(self._forms)
 
     def find(self, text: str, *, rule: str) -> Iterator[SecretSpan]:
-        """Find them, also where a line break or the end of the text stands within one; spans may overlap."""
+        """Find them, also where a line break or a cut stands within one; spans may overlap."""
         for start, end in self._within(text):
             yield SecretSpan(start=start, end=end, rule=rule)
-        for start, end in _cut(text, self._plain):
+        for start, end in self._cut(text):
             yield SecretSpan(start=start, end=end, rule=rule)
 
     def _within(self, text: str) -> Iterator[tuple[int, int]]:
@@ -53,11 +56,33 @@ class Forms:
             if last - first > end - start:
                 yield first, last
 
+    def _cut(self, text: str) -> Iterator[tuple[int, int]]:
+        """Where a text begins or ends within a secret, or has had its middle taken out of one."""
+        gaps = [found.span() for found in _GAP.finditer(text)] if self._parts else []
+        for start in (0, *(end for _, end in gaps)):
+            if length := max((_same(text, start, *part) for part in self._at(text, start)), default=0):
+                yield start, start + length
+        for end in (*(start for start, _ in gaps), len(text)):
+            parts = self._at(text, end - SHORTEST_CUT)
+            if length := max((_same_before(text, end, form, place + SHORTEST_CUT) for form, place in parts), default=0):
+                yield end - length, end
+
+    def _at(self, text: str, start: int) -> list[tuple[str, int]]:
+        """Which forms have what stands there, and where."""
+        return self._parts.get(text[start : start + SHORTEST_CUT], []) if start >= 0 else []
+
 
 def forms_of(secret: str) -> set[str]:
-    """Give a secret in every form in which it travels."""
+    """Give a secret in every form in which it travels; of one of several lines, each line's too."""
+    lines = {line for line in secret.splitlines() if len(line) >= SHORTEST_DERIVED and not line.startswith("-----")}
+    return {form for one in {secret, *lines} for form in (one, *_derived(one)) if len(form) >= SHORTEST_DERIVED} | {
+        secret
+    }
+
+
+def _derived(secret: str) -> set[str]:
     raw = secret.encode(errors="surrogatepass")
-    derived = {
+    return {
         *_quoted(secret),
         *_quoted(secret, lower=True),
         *(json.dumps(secret, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False)),
@@ -67,8 +92,31 @@ def forms_of(secret: str) -> set[str]:
         raw.hex().upper(),
         *_base64(raw),
     }
-    lines = {line for line in secret.splitlines() if len(line) >= SHORTEST_DERIVED and not line.startswith("-----")}
-    return {secret, *lines, *(form for form in derived if len(form) >= SHORTEST_DERIVED)}
+
+
+def _parts(forms: Iterable[str]) -> dict[str, list[tuple[str, int]]]:
+    """Every short part of the forms, with the forms that have it, and where."""
+    parts: dict[str, list[tuple[str, int]]] = {}
+    for form in forms:
+        for place in range(len(form) - SHORTEST_CUT + 1 if len(form) > SHORTEST_CUT else 0):
+            parts.setdefault(form[place : place + SHORTEST_CUT], []).append((form, place))
+    return parts
+
+
+def _same(text: str, at: int, form: str, place: int) -> int:
+    """Count the characters from there on that are those of a form."""
+    length = 0
+    while at + length < len(text) and place + length < len(form) and text[at + length] == form[place + length]:
+        length += 1
+    return length
+
+
+def _same_before(text: str, end: int, form: str, place: int) -> int:
+    """Count the characters up to there that are those of a form."""
+    length = 0
+    while min(end, place) > length and text[end - length - 1] == form[place - length - 1]:
+        length += 1
+    return length
 
 
 def _quoted(secret: str, *, lower: bool = False) -> Iterator[str]:
@@ -112,16 +160,3 @@ def _joined(text: str, breaks: list[tuple[int, int]]) -> tuple[str, list[tuple[i
 def _place(at: int, places: list[tuple[int, int]]) -> int:
     new, old = places[bisect_right(places, at, key=lambda place: place[0]) - 1]
     return old + at - new
-
-
-def _cut(text: str, secrets: Iterable[str]) -> Iterator[tuple[int, int]]:
-    """Where a text begins or ends within a secret."""
-    for secret in secrets:
-        if len(secret) <= SHORTEST_CUT:
-            continue
-        ending = text.find(secret[-SHORTEST_CUT:], 0, len(secret)) + SHORTEST_CUT
-        if ending >= SHORTEST_CUT and secret.endswith(text[:ending]):
-            yield 0, ending
-        beginning = text.rfind(secret[:SHORTEST_CUT], max(0, len(text) - len(secret)))
-        if beginning >= 0 and secret.startswith(text[beginning:]):
-            yield beginning, len(text)
