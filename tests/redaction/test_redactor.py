@@ -134,6 +134,7 @@ def test_a_finding_names_its_rule_and_never_the_secret(redact: Redactor) -> None
         "_eyJ",
         f"{'_eyJ' * 1_000}.{'_eyJ' * 1_990} ",
         "pwd:",
+        f"{'pwd:' * 60} ",
         "ghp_",
         "sk-",
         "A" * 47 + "\n",

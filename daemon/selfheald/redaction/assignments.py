@@ -17,6 +17,10 @@ LONGEST = 512
 NAME = 40
 """Characters before a word that may belong to its name."""
 
+MOST_IN_A_RUN = 16
+"""Times that one word is looked at within characters that nothing parts: ``pwd:pwd:pwd:…`` is no text of anybody's, and
+each of them has the next ones as its value."""
+
 _WORDS = ("passw", "passphrase", "pwd", "secret", "token", "key", "auth", "credential")
 
 _BARE = r"""[^\s"'`\\,;<>(){}\[\]|&]"""
@@ -60,10 +64,14 @@ def assignments(text: str) -> Iterator[SecretSpan]:
 
 
 def _at(lower: str, word: str, look: Callable[[int], SecretSpan | None]) -> Iterator[SecretSpan]:
-    """Look wherever the word stands, but not within what was found."""
-    at, over = lower.find(word), 0
+    """Look wherever the word stands, but not within what was found, and not for ever within one run of characters."""
+    at, over, run, looked = lower.find(word), 0, 0, 0
     while at >= 0:
-        span = look(at) if at >= over else None
+        if at >= run:
+            bare = _REST.match(lower, at)
+            run, looked = (bare.end() if bare else at), 0
+        looked += 1
+        span = look(at) if at >= over and looked <= MOST_IN_A_RUN else None
         if span:
             yield span
             over = span.end
