@@ -25,6 +25,7 @@ class FakePassage:
 
     async def serve(self, door: int, listener: socket.socket) -> None:
         if self.broken:
+            listener.close()
             raise TransientError("this passage is closed")
 
         async def hello(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -32,7 +33,9 @@ class FakePassage:
             writer.close()
 
         self.served.append(listener)
-        self._servers.append(await asyncio.start_server(hello, sock=listener))
+        server = await asyncio.start_server(hello, sock=listener, start_serving=False)
+        self._servers.append(server)  # before it is awaited: who cancels that has it closed all the same
+        await server.start_serving()
 
     def metered(self) -> Metered:
         return self.met

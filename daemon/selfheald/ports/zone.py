@@ -51,7 +51,8 @@ class Passage(Protocol):
     async def serve(self, door: int, listener: socket.socket) -> None:
         """Answer at this listening socket, which was opened inside the sandbox, until the passage closes.
 
-        Returns as soon as it does; the passage closes the socket. Called anew for each program that runs with it.
+        Returns as soon as it does. The socket is the passage's from the call on, also when this raises. Called anew for
+        each program that runs with it.
         Raises TransientError when the passage is closed.
         """
 

@@ -58,18 +58,20 @@ class Doors:
         """
         if self._helper is None or self._passage is None:
             return
-        with contextlib.ExitStack() as opened:
-            try:
-                sockets = await _listeners(self._helper, pid, pidfd)
-            except TransientError:
-                if _dead(pidfd):
-                    return
-                raise
-            for one in sockets:
-                opened.callback(one.close)
+        try:
+            sockets = await _listeners(self._helper, pid, pidfd)
+        except TransientError:
+            if _dead(pidfd):
+                return
+            raise
+        handed_over = 0
+        try:
             for door, listener in zip(self._ports, sockets, strict=True):
+                handed_over += 1
                 await self._passage.serve(door, listener)
-            opened.pop_all()  # they are the passage's now
+        finally:
+            for one in sockets[handed_over:]:
+                one.close()
 
 
 async def _listeners(helper: "_Helper", pid: int, pidfd: int) -> list[socket.socket]:

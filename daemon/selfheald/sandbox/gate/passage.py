@@ -47,6 +47,7 @@ class OpenPassage:
     async def serve(self, door: int, listener: socket.socket) -> None:
         """Answer at this listening socket; see :class:`selfheald.ports.Passage`."""
         if not self._open:
+            listener.close()
             raise TransientError("serving a door of an attempt: its passage is closed")
         self._doors[door].serve(listener)
 
