@@ -75,7 +75,9 @@ async def test_two_projects_of_a_repository_do_not_heal_each_other_s_heals(house
         case = await house.case(CaseState.PROPOSED)
         head = PullRequestHead(number=1, sha=case.pushed or "", branch=case.branch, slug=SLUG)
         for how in ({"commit_sha": commit}, {"pull_request": head}):
-            house.town.world.push(nightly, **how).pipeline.finish("failed")
+            pipeline = house.town.world.push(nightly, **how).pipeline
+            pipeline.finish("failed")
+            await decided(house, pipeline.id)  # while our pull request is open
         await house.town.github.merge(SLUG, 1)
         await house.case(CaseState.HEALED)
         await house.town.finished((await branches(house.town.github.path(SLUG)))["main"])
