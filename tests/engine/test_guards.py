@@ -10,6 +10,7 @@ from tests.engine.rig import Rig
 from selfheald.domain import steering
 from selfheald.domain.attempt import AttemptOutcome
 from selfheald.domain.case import CaseState
+from selfheald.domain.errors import RefusedError
 from selfheald.domain.finding import GuardAction
 from selfheald.domain.guards.change import GuardPolicy
 from selfheald.domain.guards.rules import Rule
@@ -44,6 +45,20 @@ async def attempted(rig: Rig) -> None:
     rig.failing()
     await rig.sweep()
     await rig.heal()
+
+
+@pytest.mark.parametrize("step", ["changes", "commit"])
+async def test_a_proposal_too_large_to_be_read_is_blocked_and_counts(tmp_path: Path, step: str) -> None:
+    rig = rig_with(tmp_path)
+    rig.repositories.errors[step] = [RefusedError("reading the work tree: 20,001 files have changed")]
+
+    await attempted(rig)
+
+    (attempt,) = await rig.attempts()
+    assert (attempt.outcome, attempt.note) == (
+        AttemptOutcome.BLOCKED,
+        "reading the work tree: 20,001 files have changed",
+    )
 
 
 async def test_a_test_that_is_skipped_blocks_and_the_next_attempt_is_told(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import structlog
 
 from selfheald.domain.attempt import Attempt, AttemptOutcome
-from selfheald.domain.errors import SelfhealdError
+from selfheald.domain.errors import RefusedError, SelfhealdError
 from selfheald.domain.failure import Failure
 from selfheald.domain.finding import Finding, GuardAction
 from selfheald.domain.guards.judge import worst
@@ -54,10 +54,13 @@ class Judge:
         All that is judged is in the commit, which lies in our own object store: whatever `verify` then does to the
         tree is not proposed.
         """
-        changes = await self._timed(effort.attempt, "snapshot", self._repositories.changes(tree))
-        if not changes.files:
-            return replace(ended, outcome=AttemptOutcome.NO_CHANGE, note="\n".join(changes.left_out))
-        commit, summary = await self._commit(effort.attempt, tree, changes, failure)
+        try:
+            changes = await self._timed(effort.attempt, "snapshot", self._repositories.changes(tree))
+            if not changes.files:
+                return replace(ended, outcome=AttemptOutcome.NO_CHANGE, note="\n".join(changes.left_out))
+            commit, summary = await self._commit(effort.attempt, tree, changes, failure)
+        except RefusedError as error:  # too much to be read: the agent's doing, so it counts
+            return replace(ended, outcome=AttemptOutcome.BLOCKED, note=error.message)
         findings = await self._timed(effort.attempt, "guards", self._guard(effort, commit))
         ended = replace(ended, summary=summary, findings=findings)
         if worst(findings) is GuardAction.BLOCK:
