@@ -1,7 +1,7 @@
 """`selfheald once`, `selfheald explain` and `selfheald check`, in a town."""
 
 import pytest
-from tests.cli.conftest import proposed_by_once
+from tests.cli.conftest import PUSHED, proposed_by_once
 from tests.system.house import PROJECT, SLUG, House, until
 
 from selfheald.domain.checks import GUARDS, LAST, LIMITS, SETTINGS
@@ -17,7 +17,7 @@ async def test_calls_take_a_case_to_its_pull_request(house: House) -> None:
     await house.town.finished((await house.branches())[f"selfheal-{commit}"])
     await until(lambda: proposed_by_once(house))
 
-    assert first["state"] in ("validating", "publishing", "proposed"), "CI may be done before `once` is"
+    assert first["state"] in PUSHED
     assert [it.head for it in house.pull_requests] == [f"selfheal-{commit}"]
     assert house.leftovers == []
 
@@ -53,7 +53,9 @@ async def test_a_project_that_does_not_exist_is_told_and_the_others_are_healed(h
 
     done = await house.selfheald("once", "--json")
 
-    assert (done.code, [case["state"] for case in done.json]) == (1, ["validating"])
+    (case,) = done.json
+    assert done.code == 1
+    assert case["state"] in PUSHED
     assert "selfheald: project biling was not looked at: no such project in the organization" in done.err
 
 
@@ -77,7 +79,7 @@ async def test_a_dry_run_writes_nothing_outside_and_the_next_real_one_heals(hous
     writing = [it.operation for it in house.town.hooks.requests if it.method != "GET" and it.operation != "fetch"]
     assert writing == []
     (real,) = (await house.selfheald("once", "--json")).json
-    assert real["state"] in ("validating", "publishing", "proposed"), "CI may be done before `once` is"
+    assert real["state"] in PUSHED
     assert len(await house.branches()) == 1
 
 
